@@ -1,0 +1,35 @@
+// What Swift cannot say itself: CPU instructions for checksums and hashes, and the Linux system
+// calls that the Glibc module does not export. Nothing here allocates or keeps state.
+#ifndef CHARDWARE_H
+#define CHARDWARE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/types.h>
+
+// CRC32C (Castagnoli) of `length` bytes continuing from `crc`, which is the plain value, not its
+// complement. Call only when chw_has_crc32c() is 1.
+int chw_has_crc32c(void);
+uint32_t chw_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+// SHA-256 compression of `count` blocks of 64 bytes into `state`. Call only when chw_has_sha256()
+// is 1; the environment variable VARVE_PORTABLE_SHA256 makes it 0, for valgrind and for tests.
+int chw_has_sha256(void);
+void chw_sha256_blocks(uint32_t state[8], const void *blocks, size_t count);
+
+// Linux system calls that need _GNU_SOURCE. Each corresponds to the call of the same name and
+// returns -1 with errno set on failure.
+int chw_accept4(int descriptor);
+int chw_eventfd(void);
+int chw_fallocate(int descriptor, int64_t offset, int64_t length);
+int chw_signalfd_terminate(void);
+int chw_name_thread(const char *name);
+int chw_getrandom(void *bytes, size_t length);
+
+static const uint32_t CHW_EPOLL_IN = EPOLLIN;
+static const uint32_t CHW_EPOLL_OUT = EPOLLOUT;
+static const uint32_t CHW_EPOLL_HANGUP = EPOLLHUP | EPOLLERR | EPOLLRDHUP;
+static const uint32_t CHW_EPOLL_RDHUP = EPOLLRDHUP;
+
+#endif

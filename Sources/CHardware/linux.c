@@ -1,0 +1,51 @@
+#define _GNU_SOURCE
+#include "chardware.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+int chw_accept4(int descriptor) {
+    return accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int chw_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+// posix_fallocate would write zeros on file systems without extents; this asks for the real thing.
+int chw_fallocate(int descriptor, int64_t offset, int64_t length) {
+    return fallocate(descriptor, 0, offset, length);
+}
+
+// Blocks SIGINT, SIGTERM and SIGPIPE for this thread and those it starts from here on, and returns
+// a descriptor that becomes readable when one of the first two arrives.
+int chw_signalfd_terminate(void) {
+    sigset_t blocked, awaited;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGTERM);
+    blocked = awaited;
+    sigaddset(&blocked, SIGPIPE);
+    if (pthread_sigmask(SIG_BLOCK, &blocked, NULL) != 0) return -1;
+    return signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int chw_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
+
+int chw_getrandom(void *bytes, size_t length) {
+    uint8_t *next = bytes;
+    while (length > 0) {
+        ssize_t got = getrandom(next, length, 0);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            return -1;
+        }
+        next += got;
+        length -= (size_t)got;
+    }
+    return 0;
+}

@@ -1,0 +1,82 @@
+/// Checked access to borrowed bytes. The standard library's `RawSpan` has unchecked loads only;
+/// every floor above reads through these, or through `ByteReader`.
+extension RawSpan {
+    /// The byte at `offset`; stops the program when out of bounds.
+    public func byte(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < byteCount, "byte \(offset) of \(byteCount)")
+        // Safe: the precondition proves offset < byteCount.
+        return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
+    }
+
+    /// The little-endian integer at `offset`; stops the program when out of bounds.
+    public func littleEndian<T: FixedWidthInteger & BitwiseCopyable>(
+        at offset: Int, as _: T.Type = T.self
+    ) -> T {
+        precondition(
+            offset >= 0 && byteCount - offset >= MemoryLayout<T>.size,
+            "\(MemoryLayout<T>.size) bytes at \(offset) of \(byteCount)")
+        // Safe: the precondition proves that all bytes of T lie within the span.
+        return T(
+            littleEndian: unsafe unsafeLoadUnaligned(
+                fromUncheckedByteOffset: offset, as: T.self))
+    }
+
+    /// The big-endian integer at `offset`; stops the program when out of bounds.
+    public func bigEndian<T: FixedWidthInteger & BitwiseCopyable>(
+        at offset: Int, as type: T.Type = T.self
+    ) -> T {
+        littleEndian(at: offset, as: type).byteSwapped
+    }
+
+    /// A copy of the bytes.
+    public func copied() -> [UInt8] {
+        // Safe: the buffer is only read, and does not leave the closure.
+        unsafe withUnsafeBytes { unsafe [UInt8]($0) }
+    }
+
+    /// The bytes as text, or nil when they are not UTF-8.
+    public func text() -> String? {
+        // Safe: the buffer is only read, and does not leave the closure.
+        unsafe withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
+    }
+
+    /// Whether both spans hold the same bytes.
+    public func equals(_ other: RawSpan) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        // Safe: both buffers are only read, within their own bounds.
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { theirs in unsafe mine.elementsEqual(theirs) }
+        }
+    }
+
+    /// Whether all bytes are zero.
+    public var isAllZero: Bool {
+        var offset = 0
+        while byteCount - offset >= 8 {
+            if littleEndian(at: offset, as: UInt64.self) != 0 { return false }
+            offset += 8
+        }
+        while offset < byteCount {
+            if byte(at: offset) != 0 { return false }
+            offset += 1
+        }
+        return true
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// The array's bytes, borrowed.
+    public var raw: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            // Safe: UInt8 is trivial, and the span's lifetime is bound to the array's.
+            unsafe span.bytes
+        }
+    }
+
+    /// Appends a copy of borrowed bytes.
+    public mutating func append(copying bytes: RawSpan) {
+        // Safe: the buffer is only read, and does not leave the closure.
+        unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
+    }
+}

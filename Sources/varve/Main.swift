@@ -1,0 +1,4 @@
+@main
+struct Varve {
+    static func main() {}
+}
