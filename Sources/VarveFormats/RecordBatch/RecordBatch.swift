@@ -1,0 +1,170 @@
+import VarveBytes
+
+/// One record before it is encoded.
+public struct Record: Sendable, Equatable {
+    /// A named value beside the record's.
+    public struct Header: Sendable, Equatable {
+        public var name: String
+        public var value: [UInt8]?
+
+        public init(name: String, value: [UInt8]?) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    public var key: [UInt8]?
+    public var value: [UInt8]?
+    public var headers: [Header]
+    /// Milliseconds since 1970 UTC.
+    public var timestamp: Int64
+
+    public init(key: [UInt8]?, value: [UInt8]?, headers: [Header] = [], timestamp: Int64) {
+        self.key = key
+        self.value = value
+        self.headers = headers
+        self.timestamp = timestamp
+    }
+}
+
+/// Kafka record batches, format version 2: `RecordBatchHeader`, then the records.
+///
+///     record = length varint, attributes i8, timestamp delta varint, offset delta varint,
+///              key length varint (-1: null), key, value length varint (-1: null), value,
+///              header count varint, header*
+///     header = name length varint, name, value length varint (-1: null), value
+public enum RecordBatch {
+    /// The most bytes that the records of one batch decompress to.
+    public static let decompressedLimit = 256 << 20
+
+    /// Checks the header and the checksum of the batch that starts `bytes`.
+    @discardableResult
+    public static func verify(_ bytes: RawSpan) throws(RecordBatchError) -> RecordBatchHeader {
+        let header = try RecordBatchHeader(reading: bytes)
+        let computed = CRC32C.checksum(bytes.extracting(21..<header.totalSize))
+        guard computed == header.crc else {
+            throw .badChecksum(expected: computed, found: header.crc)
+        }
+        return header
+    }
+
+    /// Rewrites the two fields a broker sets, of the batch at `start`; the checksum does not
+    /// cover them.
+    public static func setPlacement(
+        _ bytes: inout [UInt8], at start: Int = 0, baseOffset: Int64, leaderEpoch: Int32
+    ) {
+        bytes.patchBigEndian(baseOffset, at: start)
+        bytes.patchBigEndian(leaderEpoch, at: start + 12)
+    }
+
+    /// Encodes at least one record as one batch.
+    public static func encode(
+        _ records: [Record], compression: Compression = .none, producerID: Int64 = -1,
+        producerEpoch: Int16 = -1, baseSequence: Int32 = -1
+    ) throws(RecordBatchError) -> [UInt8] {
+        guard let first = records.first else { throw .badField("record count", 0) }
+        var body = ByteWriter(capacity: records.reduce(0) { $0 + ($1.value?.count ?? 0) + 32 })
+        var scratch = ByteWriter(capacity: 256)
+        for (index, record) in records.enumerated() {
+            scratch.bytes.removeAll(keepingCapacity: true)
+            scratch.integer(Int8(0))
+            scratch.varint(record.timestamp - first.timestamp)
+            scratch.varint(Int64(index))
+            scratch.kafka(record.key)
+            scratch.kafka(record.value)
+            scratch.varint(Int64(record.headers.count))
+            for header in record.headers {
+                scratch.kafka(Array(header.name.utf8))
+                scratch.kafka(header.value)
+            }
+            body.varint(Int64(scratch.count))
+            body.raw(scratch.bytes)
+        }
+        var payload = body.bytes
+        switch compression {
+        case .none: break
+        case .lz4:
+            do {
+                payload = try LZ4Frame.compress(payload.raw)
+            } catch {
+                throw .unsupported("records that do not compress (\(error))")
+            }
+        default: throw .unsupported("\(compression) batches")
+        }
+        let size = RecordBatchHeader.size + payload.count
+        guard size <= RecordBatchHeader.largestBatch else { throw .tooLarge(size) }
+        var writer = ByteWriter(capacity: size)
+        writer.bigEndian(Int64(0))
+        writer.bigEndian(Int32(size - RecordBatchHeader.lengthEnd))
+        writer.bigEndian(Int32(-1))
+        writer.integer(UInt8(2))
+        writer.bigEndian(UInt32(0))
+        writer.bigEndian(Int16(compression.rawValue))
+        writer.bigEndian(Int32(records.count - 1))
+        writer.bigEndian(first.timestamp)
+        writer.bigEndian(records.reduce(first.timestamp) { max($0, $1.timestamp) })
+        writer.bigEndian(producerID)
+        writer.bigEndian(producerEpoch)
+        writer.bigEndian(baseSequence)
+        writer.bigEndian(Int32(records.count))
+        writer.raw(payload)
+        let crc = CRC32C.checksum(writer.bytes.raw.extracting(21..<size))
+        writer.bytes.patchBigEndian(crc, at: 17)
+        return writer.bytes
+    }
+
+    /// Decodes the records of the batch that starts `bytes`, in order. `scratch` holds them when
+    /// they are compressed, and is reused.
+    public static func forEachRecord(
+        _ bytes: RawSpan, scratch: inout [UInt8], _ body: (borrowing RecordView) throws -> Void
+    ) throws {
+        let header = try RecordBatchHeader(reading: bytes)
+        let payload = bytes.extracting(RecordBatchHeader.size..<header.totalSize)
+        switch header.compression {
+        case .none?: try forEachRecord(header, payload, body)
+        case .lz4?:
+            scratch.removeAll(keepingCapacity: true)
+            try LZ4Frame.decompress(payload, into: &scratch, limit: decompressedLimit)
+            try forEachRecord(header, scratch.raw, body)
+        case let other:
+            throw RecordBatchError.unsupported(
+                "\(other.map { "\($0)" } ?? "unknown codec") batches; use lz4 or none")
+        }
+    }
+
+    private static func forEachRecord(
+        _ header: RecordBatchHeader, _ payload: RawSpan,
+        _ body: (borrowing RecordView) throws -> Void
+    ) throws {
+        var reader = ByteReader(payload)
+        for index in 0..<Int(header.recordCount) {
+            let record: RecordView
+            do {
+                record = try RecordView(payload, &reader, baseTimestamp: header.baseTimestamp)
+            } catch {
+                throw RecordBatchError.badRecord(index: index, "\(error)")
+            }
+            guard record.offsetDelta == index else {
+                throw RecordBatchError.badRecord(
+                    index: index, "its offset delta is \(record.offsetDelta)")
+            }
+            try body(record)
+        }
+        guard reader.remaining == 0 else {
+            throw RecordBatchError.badRecord(
+                index: Int(header.recordCount), "\(reader.remaining) bytes follow the last record")
+        }
+    }
+}
+
+extension ByteWriter {
+    /// Bytes after their length; -1 is null.
+    fileprivate mutating func kafka(_ bytes: [UInt8]?) {
+        guard let bytes else {
+            varint(-1)
+            return
+        }
+        varint(Int64(bytes.count))
+        raw(bytes)
+    }
+}
