@@ -36,10 +36,12 @@ public enum LZ4Frame {
         output.removeAll(keepingCapacity: true)
         var consumed = 0
         var hint = 1
-        let step = 64 << 10
+        // One byte beyond the limit is asked for, to notice when there are more.
+        let room = [UInt8](repeating: 0, count: max(0, min(64 << 10, limit)) + 1)
+        let step = room.count
         while consumed < bytes.byteCount {
             let produced = output.count
-            output.append(contentsOf: repeatElement(0, count: step))
+            output.append(contentsOf: room)
             var sourceSize = bytes.byteCount - consumed
             var targetSize = step
             // Safe: liblz4 is told the bounds of both buffers and reports what it used of them.
