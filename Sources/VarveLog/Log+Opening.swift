@@ -1,0 +1,77 @@
+import VarveBytes
+import VarveSystem
+
+extension Log {
+    /// Recovers the segments in a directory, or starts the first one, and makes a writer that
+    /// goes on where they end.
+    static func opened(
+        _ directory: String, _ options: LogOptions, _ files: any FileSystem, _ now: Timestamp
+    ) throws(LogError) -> (writer: LogWriter, index: LogIndex, report: RecoveryReport) {
+        let names = try Recovery.system { () throws(SystemError) in try files.list(directory) }
+            .filter { $0.hasSuffix(SegmentHeader.suffix) }
+        guard let firstName = names.first else { return try created(directory, options, files, now) }
+        var recovery: Recovery?
+        var last: (file: any File, base: Int64)?
+        for name in names {
+            let path = "\(directory)/\(name)"
+            let (file, header) = try segment(path, files)
+            guard SegmentHeader.fileName(header.basePosition) == name else {
+                throw .invalidSegment(
+                    path: path, reason: "its header says base position \(header.basePosition)")
+            }
+            var state =
+                recovery
+                ?? Recovery(log: header.log, files: files, directory: directory)
+            guard header.log == state.log else {
+                throw .invalidSegment(
+                    path: path, reason: "it is of another log than \(firstName)")
+            }
+            if recovery == nil { state.register(catalogName) }
+            let isLast = name == names.last
+            // What the last process wrote but did not sync must not be trusted before it is.
+            if isLast { try Recovery.system { () throws(SystemError) in try file.sync() } }
+            try state.read(
+                file, base: header.basePosition, headerEpoch: header.epoch, isLast: isLast)
+            recovery = state
+            last = (file, header.basePosition)
+        }
+        guard let recovery, let last else { throw .system("\(directory): no segments") }
+        let size = try Recovery.system { () throws(SystemError) in try last.file.size() }
+        let writer = LogWriter(
+            log: recovery.log, epoch: recovery.epoch + 1, directory: directory, files: files,
+            options: options, pipeline: recovery.pipeline, file: last.file, segmentBase: last.base,
+            end: recovery.end, size: size)
+        return (writer, recovery.index, recovery.report)
+    }
+
+    private static func segment(_ path: String, _ files: any FileSystem)
+        throws(LogError) -> (any File, SegmentHeader)
+    {
+        var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
+        let (file, count) = try Recovery.system { () throws(SystemError) in
+            let file = try files.open(path, .readWrite)
+            return (file, try file.read(SegmentHeader.size, at: 0, into: &bytes, start: 0))
+        }
+        return (file, try SegmentHeader(bytes.raw.extracting(0..<count), path: path))
+    }
+
+    private static func created(
+        _ directory: String, _ options: LogOptions, _ files: any FileSystem, _ now: Timestamp
+    ) throws(LogError) -> (writer: LogWriter, index: LogIndex, report: RecoveryReport) {
+        let header = SegmentHeader(
+            epoch: 1, log: LogID(RandomSource.bytes(16)), basePosition: 0,
+            creationTime: now.microseconds)
+        let file = try Recovery.system { () throws(SystemError) in
+            try LogWriter.create(header, in: directory, files)
+        }
+        var recovery = Recovery(log: header.log, files: files, directory: directory)
+        recovery.register(catalogName)
+        recovery.index.segments = [Segment(base: 0, file: file)]
+        recovery.report.segments = 1
+        let size = Int64(SegmentHeader.size)
+        let writer = LogWriter(
+            log: header.log, epoch: 1, directory: directory, files: files, options: options,
+            pipeline: recovery.pipeline, file: file, segmentBase: 0, end: size, size: size)
+        return (writer, recovery.index, recovery.report)
+    }
+}

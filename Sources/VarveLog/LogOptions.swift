@@ -1,0 +1,16 @@
+/// How a log is kept. Every limit has its reason beside it.
+public struct LogOptions: Sendable {
+    /// A segment file rolls when the next frame would make it larger.
+    public var segmentBytes: Int64 = 256 << 20
+    /// Disk space is reserved in steps: a full disk is known before a batch is taken in.
+    public var reserveBytes: Int64 = 16 << 20
+    /// Batches waiting for the appender, in bytes; producers wait when there are more.
+    public var mailboxBytes = 128 << 20
+    /// Bytes written with one sync.
+    public var groupBytes = 32 << 20
+    /// A tick is written after this long without appends, so that the promise of the last ones
+    /// is on disk too.
+    public var tickAfter = Duration.milliseconds(100)
+
+    public init() {}
+}

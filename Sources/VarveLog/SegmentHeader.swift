@@ -1,0 +1,73 @@
+import VarveBytes
+
+/// The first 128 bytes of a segment file (little-endian), `log/<20-digit base position>.varve`.
+///
+///      0  magic "VARVESEG"
+///      8  format version = 1          u32
+///     12  epoch that created it       u32
+///     16  log id                      16 bytes
+///     32  base position               i64
+///     40  creation time, us           i64
+///     48  root hash of the previous segment, 32 bytes; zero while segments are not sealed
+///     80  reserved, zero
+///    124  CRC32C of bytes 0-123       u32
+struct SegmentHeader: Equatable {
+    static let size = 128
+    static let version: UInt32 = 1
+    private static let magic = Array("VARVESEG".utf8)
+
+    var epoch: UInt32
+    var log: LogID
+    var basePosition: Int64
+    var creationTime: Int64
+
+    func encoded() -> [UInt8] {
+        var writer = ByteWriter(capacity: Self.size)
+        writer.raw(Self.magic)
+        writer.integer(Self.version)
+        writer.integer(epoch)
+        writer.raw(log.bytes)
+        writer.integer(basePosition)
+        writer.integer(creationTime)
+        writer.zeros(76)
+        writer.integer(CRC32C.checksum(writer.bytes.raw))
+        return writer.bytes
+    }
+
+    /// Reads a header; the error says what is wrong with it.
+    init(_ bytes: RawSpan, path: String) throws(LogError) {
+        guard bytes.byteCount >= Self.size else {
+            throw .invalidSegment(path: path, reason: "only \(bytes.byteCount) bytes")
+        }
+        guard bytes.extracting(0..<8).equals(Self.magic.raw) else {
+            throw .invalidSegment(path: path, reason: "the magic is missing")
+        }
+        guard
+            CRC32C.checksum(bytes.extracting(0..<124)) == bytes.littleEndian(at: 124, as: UInt32.self)
+        else { throw .invalidSegment(path: path, reason: "the header's checksum does not match") }
+        let version: UInt32 = bytes.littleEndian(at: 8)
+        guard version == Self.version else {
+            throw .invalidSegment(
+                path: path, reason: "format version \(version), expected \(Self.version)")
+        }
+        epoch = bytes.littleEndian(at: 12)
+        log = LogID(bytes.extracting(16..<32).copied())
+        basePosition = bytes.littleEndian(at: 32)
+        creationTime = bytes.littleEndian(at: 40)
+    }
+
+    init(epoch: UInt32, log: LogID, basePosition: Int64, creationTime: Int64) {
+        self.epoch = epoch
+        self.log = log
+        self.basePosition = basePosition
+        self.creationTime = creationTime
+    }
+
+    static let suffix = ".varve"
+
+    /// The name of the segment file that starts at a position.
+    static func fileName(_ base: Int64) -> String {
+        let digits = String(base)
+        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + suffix
+    }
+}
