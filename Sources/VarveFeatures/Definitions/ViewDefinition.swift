@@ -1,0 +1,124 @@
+/// Features of one entity.
+public struct ViewDefinition: Sendable, Equatable {
+    /// Where the features come from.
+    public enum Source: Sendable, Equatable {
+        /// Aggregations over a stream's records.
+        case derived(DerivedSource)
+        /// Values pushed into `varve.features.<view>`; the newest value by (event time, position)
+        /// wins, per feature.
+        case written([Field])
+    }
+
+    /// A stream, which of its records count, and what is computed from them.
+    public struct DerivedSource: Sendable, Equatable {
+        public let stream: String
+        /// Over the stream's fields; records for which it is not true are left out.
+        public let filter: Expression?
+        public let features: [AggregateFeature]
+
+        public init(stream: String, filter: Expression?, features: [AggregateFeature]) {
+            self.stream = stream
+            self.filter = filter
+            self.features = features
+        }
+    }
+
+    public let name: String
+    /// The entity's key fields, in order. A derived view's stream has fields of these names and
+    /// types.
+    public let entity: [Field]
+    public let source: Source
+    /// A value older than this at T is `expired`, microseconds; nil: never.
+    public let maxAge: Int64?
+    /// Whether a fact at exactly T is visible.
+    public let includesCutoff: Bool
+
+    public init(
+        name: String, entity: [Field], source: Source, maxAge: Int64?, includesCutoff: Bool
+    ) {
+        self.name = name
+        self.entity = entity
+        self.source = source
+        self.maxAge = maxAge
+        self.includesCutoff = includesCutoff
+    }
+
+    /// Names and types of the features, in order.
+    public var features: [Field] {
+        switch source {
+        case .derived(let source):
+            source.features.map { Field(name: $0.name, type: $0.type, isNullable: true) }
+        case .written(let fields): fields
+        }
+    }
+
+    /// The stream whose records it folds.
+    public var streamName: String {
+        switch source {
+        case .derived(let source): source.stream
+        case .written: "varve.features.\(name)"
+        }
+    }
+}
+
+/// One aggregation over a window of an entity's facts.
+public struct AggregateFeature: Sendable, Equatable {
+    public let name: String
+    public let function: Aggregation
+    /// What is aggregated, over the stream's fields; nil: the facts themselves (`count` of `*`).
+    public let argument: Expression?
+    /// Facts for which it is not true are left out of this feature.
+    public let filter: Expression?
+    public let window: Window
+    /// The type of the feature's values.
+    public let type: ValueType
+
+    public init(
+        name: String, function: Aggregation, argument: Expression?, filter: Expression?,
+        window: Window, type: ValueType
+    ) {
+        self.name = name
+        self.function = function
+        self.argument = argument
+        self.filter = filter
+        self.window = window
+        self.type = type
+    }
+}
+
+/// What an aggregation makes of the values in its window. Nulls are skipped; of nothing, `count`
+/// is 0 and every other one null.
+public enum Aggregation: String, Sendable, Hashable, CaseIterable {
+    case count, sum, mean, min, max, first, last, latest
+    case variance, stddev
+    /// Microseconds from the newest fact's event time to T.
+    case timeSinceLast = "time_since_last"
+
+    /// The type of its result for an argument of a type (nil for `*`); nil when it does not apply.
+    public func resultType(of argument: ValueType?) -> ValueType? {
+        switch (self, argument) {
+        case (.count, _), (.timeSinceLast, _): .int64
+        case (_, nil): nil
+        case (.sum, .int64?): .int64
+        case (.sum, .float64?): .float64
+        case (.mean, .int64?), (.mean, .float64?): .float64
+        case (.variance, .int64?), (.variance, .float64?): .float64
+        case (.stddev, .int64?), (.stddev, .float64?): .float64
+        case (.min, .bool?), (.max, .bool?): nil
+        case (.min, let type?), (.max, let type?): type
+        case (.first, let type?), (.last, let type?), (.latest, let type?): type
+        default: nil
+        }
+    }
+}
+
+/// Which of an entity's visible facts an aggregation sees. Bounds are event times, half-open:
+/// [T - lag - length, T - lag), or (.., ..] where the view includes the cutoff.
+public enum Window: Sendable, Hashable {
+    /// Microseconds. `hop` rounds the far edge down to a multiple of itself; 0 does not.
+    case length(Int64, lag: Int64, hop: Int64)
+    /// Everything before T.
+    case lifetime
+    /// The newest facts by (event time, position).
+    case lastFacts(Int)
+}
