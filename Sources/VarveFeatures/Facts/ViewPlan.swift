@@ -64,19 +64,14 @@ public struct ViewPlan: Sendable {
     func key(_ slots: [Value]) -> EntityKey? { EntityKey(keySlots.map { slots[$0] }) }
 
     /// Whether a record is a fact of this view.
-    func accepts(_ slots: [Value]) -> Bool { filter?.holds(slots) ?? true }
+    func accepts(_ slots: [Value]) -> Bool { filter?.isTrue(slots) ?? true }
 
     /// What a record contributes to a lane; nil where the lane's filter leaves it out.
     func contribution(_ lane: Lane, _ slots: [Value]) -> Value? {
-        if let filter = lane.filter, !filter.holds(slots) { return nil }
+        if let filter = lane.filter, !filter.isTrue(slots) { return nil }
         if let slot = lane.slot { return slots[slot] }
         return lane.argument?.evaluate(slots) ?? .bool(true)
     }
-}
-
-extension Expression {
-    /// Whether a boolean expression is true, not false and not null.
-    func holds(_ slots: [Value]) -> Bool { evaluate(slots) == .bool(true) }
 }
 
 extension StreamDefinition {
