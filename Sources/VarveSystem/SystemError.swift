@@ -22,6 +22,15 @@ public struct SystemError: Error, Sendable, Equatable {
     /// Whether the file or directory does not exist.
     public var isNotFound: Bool { code == ENOENT }
 
+    /// Whether another process listens at the address.
+    public var isAddressInUse: Bool { code == EADDRINUSE }
+
+    /// Whether nobody listens at the address.
+    public var isConnectionRefused: Bool { code == ECONNREFUSED }
+
+    /// Whether the other side did not answer in time.
+    public var isTimeout: Bool { code == ETIMEDOUT }
+
     /// The last failure of the calling thread.
     static func last(_ operation: String, _ subject: String) -> SystemError {
         SystemError(operation: operation, subject: subject, code: errno)
@@ -37,8 +46,10 @@ public struct SystemError: Error, Sendable, Equatable {
 
 extension SystemError: CustomStringConvertible {
     public var description: String {
-        // Safe: strerror returns a terminated text; strings of known codes are never freed.
-        let reason = unsafe String(cString: strerror(code))
+        // Safe: both return terminated texts; strings of known codes are never freed. The codes of
+        // getaddrinfo are negative, those of errno are not.
+        let reason =
+            unsafe code < 0 ? String(cString: gai_strerror(code)) : String(cString: strerror(code))
         return "\(operation) \(subject): \(reason)"
     }
 }

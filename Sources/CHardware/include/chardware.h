@@ -29,7 +29,9 @@ int chw_getrandom(void *bytes, size_t length);
 
 static const uint32_t CHW_EPOLL_IN = EPOLLIN;
 static const uint32_t CHW_EPOLL_OUT = EPOLLOUT;
-static const uint32_t CHW_EPOLL_HANGUP = EPOLLHUP | EPOLLERR | EPOLLRDHUP;
+// Both directions are closed, or the connection is broken.
+static const uint32_t CHW_EPOLL_CLOSED = EPOLLHUP | EPOLLERR;
+// The peer writes no more.
 static const uint32_t CHW_EPOLL_RDHUP = EPOLLRDHUP;
 
 #endif

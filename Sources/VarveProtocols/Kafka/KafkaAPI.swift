@@ -1,0 +1,28 @@
+/// The APIs that Varve speaks, and the versions of each.
+public enum KafkaAPI: Int16, Sendable, CaseIterable {
+    case produce = 0
+    case fetch = 1
+    case listOffsets = 2
+    case metadata = 3
+    case apiVersions = 18
+    case createTopics = 19
+    case initProducerID = 22
+
+    /// The versions offered to clients. None of them is flexible, but ApiVersions 3.
+    public var versions: ClosedRange<Int16> {
+        switch self {
+        // Clients take 0 to 2 for the sign of a broker that understands compression; requests of
+        // these versions are answered with error 35, as Kafka 4 does.
+        case .produce: 0...8
+        case .fetch: 4...11
+        case .listOffsets: 1...5
+        case .metadata: 0...8
+        case .apiVersions: 0...3
+        case .createTopics: 0...4
+        case .initProducerID: 0...1
+        }
+    }
+
+    /// The versions of Produce that carry record batches.
+    public static let producibleVersions: ClosedRange<Int16> = 3...8
+}

@@ -1,0 +1,69 @@
+public import VarveBytes
+
+/// A request of any API, as it arrived.
+public enum KafkaRequest: Sendable, Equatable {
+    case produce(ProduceRequest)
+    case fetch(FetchRequest)
+    case listOffsets(ListOffsetsRequest)
+    case metadata(MetadataRequest)
+    case apiVersions(ApiVersionsRequest)
+    case createTopics(CreateTopicsRequest)
+    case initProducerID(InitProducerIDRequest)
+
+    /// Reads the content of one frame. Bytes after the body are ignored, as Kafka does.
+    public static func read(
+        _ frame: RawSpan
+    ) throws(KafkaRequestError) -> (header: RequestHeader, request: KafkaRequest) {
+        var reader = ByteReader(frame)
+        let header: RequestHeader
+        do {
+            header = try RequestHeader(reading: &reader)
+        } catch {
+            throw .malformed(nil, error)
+        }
+        guard let api = header.api, header.isSupported else { throw .unsupported(header) }
+        do {
+            return (header, try body(api, &reader, header.version))
+        } catch {
+            throw .malformed(header, error)
+        }
+    }
+
+    private static func body(
+        _ api: KafkaAPI, _ reader: inout ByteReader, _ version: Int16
+    ) throws(ByteError) -> KafkaRequest {
+        switch api {
+        case .produce: .produce(try ProduceRequest(reading: &reader, version: version))
+        case .fetch: .fetch(try FetchRequest(reading: &reader, version: version))
+        case .listOffsets:
+            .listOffsets(try ListOffsetsRequest(reading: &reader, version: version))
+        case .metadata: .metadata(try MetadataRequest(reading: &reader, version: version))
+        case .apiVersions:
+            .apiVersions(try ApiVersionsRequest(reading: &reader, version: version))
+        case .createTopics:
+            .createTopics(try CreateTopicsRequest(reading: &reader, version: version))
+        case .initProducerID:
+            .initProducerID(try InitProducerIDRequest(reading: &reader, version: version))
+        }
+    }
+}
+
+/// Why a frame is not a request that Varve answers.
+public enum KafkaRequestError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// An API or a version that Varve does not speak.
+    case unsupported(RequestHeader)
+    /// The bytes do not follow the protocol; no header when that itself is not there.
+    case malformed(RequestHeader?, ByteError)
+
+    public var description: String {
+        switch self {
+        case .unsupported(let header):
+            "API \(header.apiKey) version \(header.version) of client"
+                + " \"\(header.clientID ?? "")\" is not supported;"
+                + " ApiVersions names what is"
+        case .malformed(let header?, let error):
+            "the request of API \(header.apiKey) version \(header.version) is malformed: \(error)"
+        case .malformed(nil, let error): "the bytes are no Kafka request: \(error)"
+        }
+    }
+}
