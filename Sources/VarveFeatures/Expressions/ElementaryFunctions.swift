@@ -33,9 +33,10 @@ enum Elementary {
     static func log1p(_ x: Double) -> Double {
         if x <= -1 { return x == -1 ? -.infinity : .nan }
         if x.magnitude < 0x1p-54 { return x }
-        // ln(u + e) = ln u + e / u - ..., where u + e is exactly 1 + x and e below u's last place.
+        // 1 + x is exactly u + e with e below u's last place; ln(u + e) = ln u + q - q^2 / 2 + ...
         let sum = DoubleDouble.sum(1, x)
-        return (logarithm(sum.high) + DoubleDouble(sum.low / sum.high)).high
+        let q = DoubleDouble(sum.low) / DoubleDouble(sum.high)
+        return (logarithm(sum.high) + DoubleDouble(q.high, q.low - 0.5 * q.high * q.high)).high
     }
 
     /// ln x for a positive, finite x, to about 68 bits.

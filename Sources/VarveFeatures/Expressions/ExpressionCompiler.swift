@@ -225,7 +225,8 @@ struct ExpressionCompiler {
 }
 
 extension TypedNode.Kind {
-    fileprivate func mapOperands(_ change: (TypedNode) -> TypedNode) -> Self {
+    /// The same form over other operands.
+    func mapOperands(_ change: (TypedNode) -> TypedNode) -> Self {
         switch self {
         case .constant, .slot: self
         case .apply(let operation, let operands): .apply(operation, operands.map(change))
