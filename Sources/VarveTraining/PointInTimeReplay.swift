@@ -20,6 +20,13 @@ struct PointInTimeReplay: Sendable {
         var rows: [[FeatureValue]] = []
         /// By column: cells that as-corrected and as-known answer differently.
         var leaks: [Int]
+        /// By column: cells that a plain join on the newest values would fill differently.
+        var latestDiffers: [Int]
+
+        init(columns: Int) {
+            leaks = Array(repeating: 0, count: columns)
+            latestDiffers = leaks
+        }
     }
 
     /// All rows, in order.
@@ -35,13 +42,16 @@ struct PointInTimeReplay: Sendable {
             }
         }
         for worker in workers { worker.join() }
-        var whole = Stretch(leaks: Array(repeating: 0, count: plan.columns.count))
+        var whole = Stretch(columns: plan.columns.count)
         whole.rows.reserveCapacity(count)
         let parts = results.withLock { $0 }
         for start in starts {
             guard let part = parts[start] else { continue }
             whole.rows.append(contentsOf: part.rows)
-            for (column, leaks) in part.leaks.enumerated() { whole.leaks[column] += leaks }
+            for column in whole.leaks.indices {
+                whole.leaks[column] += part.leaks[column]
+                whole.latestDiffers[column] += part.latestDiffers[column]
+            }
         }
         return whole
     }
@@ -49,11 +59,14 @@ struct PointInTimeReplay: Sendable {
     private func compute(
         _ range: Range<Int>, _ progress: @escaping @Sendable (Int) -> Void
     ) -> Stretch {
-        var stretch = Stretch(leaks: Array(repeating: 0, count: plan.columns.count))
+        var stretch = Stretch(columns: plan.columns.count)
         stretch.rows.reserveCapacity(range.count)
         let keyColumns = plan.keyFields.compactMap { spine.table[$0.name] }
         let inputColumns = plan.service.inputs.compactMap { spine.table[$0.name] }
         let times = spine.table[spine.timeColumn]
+        let newest = spine.newestTime
+        // What a plain join would take depends on the key only.
+        var latest: [[Value]: [FeatureValue]] = [:]
         for row in range {
             guard let time = times?.timestamp(row) else { continue }
             let keys = keyColumns.map { Value($0.cell(row)) }
@@ -66,6 +79,13 @@ struct PointInTimeReplay: Sendable {
                 Visibility(cutoff: time, position: basis, knownBeforeCutoff: false))
             for column in known.indices where !known[column].isIdentical(to: corrected[column]) {
                 stretch.leaks[column] += 1
+            }
+            let joined = latest[keys + inputs] ?? plan.row(
+                fold.views, keys: keys, inputs: inputs,
+                Visibility(cutoff: newest, position: basis, knownBeforeCutoff: false))
+            latest[keys + inputs] = joined
+            for column in known.indices where !known[column].isIdentical(to: joined[column]) {
+                stretch.latestDiffers[column] += 1
             }
             stretch.rows.append(mode == .asKnown ? known : corrected)
             if row % 1000 == 999 { progress(1000) }

@@ -15,6 +15,12 @@ public struct Spine: Sendable {
     /// Rows in the spine.
     public var rowCount: Int { table.rowCount }
 
+    /// The newest T; the distant past without rows.
+    public var newestTime: Timestamp {
+        guard let times = table[timeColumn] else { return .distantPast }
+        return (0..<table.rowCount).compactMap { times.timestamp($0) }.max() ?? .distantPast
+    }
+
     /// Reads a CSV text, checked against the service's needs. A time needs a zone; a null key is
     /// allowed, and matches nothing.
     public init(csv bytes: [UInt8], timeColumn: String, plan: ServicePlan) throws(TrainingError) {

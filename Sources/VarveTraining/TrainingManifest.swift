@@ -41,13 +41,18 @@ public struct TrainingManifest: Sendable, Equatable {
         public let statuses: [(status: FeatureStatus, count: Int)]
         /// Cells that as-corrected and as-known answer differently.
         public let leaks: Int
+        /// Cells that a plain join on the newest values of each key would fill differently.
+        public let latestDiffers: Int
         /// The baseline for monitoring; nil for columns that are not numbers.
         public let profile: Profile?
 
-        init(field: Field, values: [FeatureValue], digest: Digest, leaks: Int) {
+        init(
+            field: Field, values: [FeatureValue], digest: Digest, leaks: Int, latestDiffers: Int
+        ) {
             self.field = field
             self.digest = digest
             self.leaks = leaks
+            self.latestDiffers = latestDiffers
             statuses = FeatureStatus.allCases.compactMap { status in
                 let count = values.count { $0.status == status }
                 return count == 0 ? nil : (status, count)
@@ -115,6 +120,7 @@ extension TrainingManifest.Column {
                 "statuses",
                 .object(statuses.map { .init($0.status.name, .integer(Int64($0.count))) })),
             .init("leaks", .integer(Int64(leaks))),
+            .init("latest_differs", .integer(Int64(latestDiffers))),
             .init("profile", profile?.json ?? .null),
         ])
     }

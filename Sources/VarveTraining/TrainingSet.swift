@@ -77,7 +77,7 @@ public struct TrainingSet: Sendable {
             summaries.append(
                 TrainingManifest.Column(
                     field: field, values: values, digest: column.digest,
-                    leaks: result.leaks[index]))
+                    leaks: result.leaks[index], latestDiffers: result.latestDiffers[index]))
         }
         let asserted = request.definitions.streams
             .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()

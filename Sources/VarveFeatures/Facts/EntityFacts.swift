@@ -57,8 +57,10 @@ struct EntityFacts: Sendable, Equatable {
             replacedPositions = Array(repeating: Self.never, count: count)
             replacedKnownTimes = Array(repeating: Self.never, count: count)
         }
-        replacedPositions[index] = byPosition
-        replacedKnownTimes[index] = knownTime
+        // Records come in order of position, but may assert known times in any order: the fact ends
+        // with the first record by either measure.
+        replacedPositions[index] = min(replacedPositions[index], byPosition)
+        replacedKnownTimes[index] = min(replacedKnownTimes[index], knownTime)
         return true
     }
 

@@ -10,7 +10,8 @@ public struct ViewState: Sendable {
     private var numbers: [EntityKey: Int] = [:]
     private var keys: [EntityKey] = []
     private var facts: [EntityFacts] = []
-    private var placesByID: [Value: Place] = [:]
+    /// Every fact that an id ever named, oldest first.
+    private var placesByID: [Value: [Place]] = [:]
 
     /// Where a fact with an id is.
     private struct Place: Equatable {
@@ -52,18 +53,19 @@ public struct ViewState: Sendable {
             knownTime: knownTime.microseconds
         ) { plan.contribution(plan.lanes[$0], slots) }
         if let id {
-            placesByID[id] = Place(
-                entity: entity, eventTime: eventTime.microseconds, position: position)
+            placesByID[id, default: []].append(
+                Place(entity: entity, eventTime: eventTime.microseconds, position: position))
         }
     }
 
-    /// Ends the fact that an id names, from this record on; nothing happens when there is none.
+    /// Ends the facts that an id names, from this record on; nothing happens when there are none.
     public mutating func retract(_ id: Value, position: Int64, knownTime: Timestamp) {
-        guard let place = placesByID.removeValue(forKey: id) else { return }
-        let found = facts[place.entity].replace(
-            eventTime: place.eventTime, position: place.position, byPosition: position,
-            knownTime: knownTime.microseconds)
-        precondition(found, "the fact at position \(place.position) is not where it was put")
+        for place in placesByID[id] ?? [] {
+            let found = facts[place.entity].replace(
+                eventTime: place.eventTime, position: place.position, byPosition: position,
+                knownTime: knownTime.microseconds)
+            precondition(found, "the fact at position \(place.position) is not where it was put")
+        }
     }
 
     private mutating func number(of key: EntityKey) -> Int {
@@ -106,13 +108,19 @@ extension ViewState {
             writer.raw(key.bytes)
             facts.write(to: &writer)
         }
-        let places = placesByID.sorted { $0.value.position < $1.value.position }
-        writer.integer(UInt32(places.count))
-        for (id, place) in places {
+        // Ids have no order of their own: that of their first facts is the same everywhere.
+        let ids = placesByID.sorted {
+            ($0.value.first?.position ?? 0) < ($1.value.first?.position ?? 0)
+        }
+        writer.integer(UInt32(ids.count))
+        for (id, places) in ids {
             writer.value(id)
-            writer.integer(UInt32(place.entity))
-            writer.integer(place.eventTime)
-            writer.integer(place.position)
+            writer.integer(UInt32(places.count))
+            for place in places {
+                writer.integer(UInt32(place.entity))
+                writer.integer(place.eventTime)
+                writer.integer(place.position)
+            }
         }
     }
 
@@ -129,9 +137,12 @@ extension ViewState {
         }
         for _ in 0..<(try reader.integer(UInt32.self)) {
             let id = try reader.value()
-            placesByID[id] = Place(
-                entity: Int(try reader.integer(UInt32.self)), eventTime: try reader.integer(),
-                position: try reader.integer())
+            for _ in 0..<(try reader.integer(UInt32.self)) {
+                placesByID[id, default: []].append(
+                    Place(
+                        entity: Int(try reader.integer(UInt32.self)),
+                        eventTime: try reader.integer(), position: try reader.integer()))
+            }
         }
     }
 }

@@ -34,9 +34,9 @@ struct Auditor {
     private let log: Log
     private let catalog: Catalog
     private let registry: RegistryProjection
-    /// One fold for each D, as far as it got; nil where the catalog has no such definitions.
-    private var folds: [Digest: Replayed?] = [:]
-    private var models: [Digest: Result<OnnxModel, any Error>] = [:]
+    /// One fold for each D, as far as it got.
+    private var folds: [Digest: Replayed] = [:]
+    private let models: ModelCache
 
     private struct Replayed {
         var fold: FeatureFold
@@ -48,6 +48,8 @@ struct Auditor {
         self.log = log
         self.catalog = catalog
         self.registry = registry
+        // A cache of its own: the artifact's bytes are read and checked anew for every audit.
+        models = ModelCache(registry)
     }
 
     /// Audits one prediction; each call must be at or after the position of the one before.
@@ -68,7 +70,7 @@ struct Auditor {
         }
         try replayed.fold.fold(log, from: replayed.position, upTo: prediction.position)
         replayed.position = prediction.position
-        folds[prediction.definitions.digest] = .some(replayed)
+        folds[prediction.definitions.digest] = replayed
         let row = prediction.row(replayed.plan, replayed.fold)
         let columns = replayed.plan.columns
         return prediction.differences(from: row, columns).map { name in
@@ -87,21 +89,16 @@ struct Auditor {
     private mutating func replayed(_ prediction: PredictionRecord) throws -> Replayed? {
         let digest = prediction.definitions.digest
         // Positions only grow: a fold that is further was fed by a later prediction's audit.
-        if let known = folds[digest], (known?.position ?? Position(0)) <= prediction.position {
-            return known
-        }
+        if let known = folds[digest], known.position <= prediction.position { return known }
         guard let definitions = try catalog.definitions(prediction.definitions),
             let service = definitions.services.first(where: { $0.name == prediction.service })
-        else {
-            folds[digest] = .some(nil)
-            return nil
-        }
+        else { return nil }
         return Replayed(
             fold: FeatureFold(definitions), plan: ServicePlan(service, definitions),
             position: Position(0))
     }
 
-    private mutating func modelDifferences(_ prediction: PredictionRecord) throws -> [String] {
+    private func modelDifferences(_ prediction: PredictionRecord) throws -> [String] {
         guard
             let version = registry.registry.versions(of: prediction.model)
                 .first(where: { $0.number == prediction.version })
@@ -119,22 +116,15 @@ struct Auditor {
             ]
         }
         let model: OnnxModel
-        switch self.model(prediction.artifact) {
-        case .failure(let error): return ["\(error)"]
-        case .success(let found): model = found
+        do {
+            model = try models.model(prediction.artifact)
+        } catch {
+            return ["\(error)"]
         }
         let row = try prediction.features.map { try Node.number($0, version) }
         let score = try model.score(row, output: version.output, column: version.outputColumn)
         if score.bitPattern == prediction.score.bitPattern { return [] }
         return ["the score was served as \(prediction.score), the model gives \(score)"]
-    }
-
-    private mutating func model(_ digest: Digest) -> Result<OnnxModel, any Error> {
-        if let known = models[digest] { return known }
-        let registry = registry
-        let model = Result { try OnnxModel(decoding: try registry.artifact(digest).raw) }
-        models[digest] = model
-        return model
     }
 }
 

@@ -15,8 +15,10 @@ final class ModelCache: Sendable {
 
     /// The model of an artifact, read and decoded when it is first asked for.
     func model(_ artifact: Digest) throws -> OnnxModel {
-        if let known = models.withLock({ $0[artifact] }) { return known }
-        let model = try OnnxModel(decoding: try registry.artifact(artifact).raw)
+        let known = models.withLock { $0[artifact] }
+        if let known { return known }
+        let bytes = try registry.artifact(artifact)
+        let model = try OnnxModel(decoding: bytes.raw)
         models.withLock { models in
             if models.count >= Self.limit { models.removeAll() }
             models[artifact] = model
@@ -26,25 +28,18 @@ final class ModelCache: Sendable {
 }
 
 extension OnnxModel {
-    /// The score of one row: the value of an output's column.
-    func score(_ row: [Float], output: String, column: Int) throws -> Float {
-        let outputs = try evaluate(row, count: 1)
-        guard let found = outputs.first(where: { $0.name == output }),
-            case .float32(let values) = found.values, values.indices.contains(column)
-        else {
-            throw NodeError.badRequest("the model has no float output \(output)[\(column)]")
+    /// Scores of rows, row-major: for each the value of one column of an output.
+    func scores(_ rows: [Float], count: Int, output: String, column: Int) throws -> [Float] {
+        for found in try evaluate(rows, count: count) where found.name == output {
+            if let values = found.floats, column < found.width {
+                return (0..<count).map { values[$0 * found.width + column] }
+            }
         }
-        return values[column]
+        throw NodeError.badRequest("the model has no float output \(output)[\(column)]")
     }
 
-    /// Scores of several rows, row-major.
-    func scores(_ rows: [Float], count: Int, output: String, column: Int) throws -> [Float] {
-        let outputs = try evaluate(rows, count: count)
-        guard let found = outputs.first(where: { $0.name == output }),
-            case .float32(let values) = found.values, column < found.width
-        else {
-            throw NodeError.badRequest("the model has no float output \(output)[\(column)]")
-        }
-        return (0..<count).map { values[$0 * found.width + column] }
+    /// The score of one row.
+    func score(_ row: [Float], output: String, column: Int) throws -> Float {
+        try scores(row, count: 1, output: output, column: column)[0]
     }
 }
