@@ -1,0 +1,125 @@
+import VarveBytes
+import VarveFormats
+import VarveLog
+import VarveProtocols
+
+/// A fetch under way: what has been read for it so far. Reading goes on where it stopped when more
+/// is committed, so nothing is read twice.
+struct FetchWork {
+    private let header: RequestHeader
+    private let minBytes: Int
+    private let maxBytes: Int
+    private var topics: [FetchResponse.Topic] = []
+    private var parts: [Part] = []
+    private var bytes = 0
+    private var hasError = false
+
+    /// One partition's progress.
+    private struct Part {
+        let topic: Int
+        let partition: Int
+        let stream: StreamID
+        /// The next offset to read.
+        var offset: Int64
+        let maxBytes: Int
+    }
+
+    private let request: FetchRequest
+    private var isPlaced = false
+
+    init(_ request: FetchRequest, _ header: RequestHeader) {
+        self.request = request
+        self.header = header
+        minBytes = Int(request.minBytes)
+        maxBytes = Int(request.maxBytes)
+    }
+
+    /// Whether it is to be answered without more waiting.
+    var isReady: Bool { hasError || parts.isEmpty || bytes >= minBytes }
+
+    /// Reads what is committed.
+    mutating func advance(_ broker: KafkaBroker) {
+        if !isPlaced { place(broker) }
+        isPlaced = true
+        for index in parts.indices { advance(index, broker) }
+    }
+
+    /// Finds the streams asked for.
+    private mutating func place(_ broker: KafkaBroker) {
+        // Sessions are not kept: a client that has one makes a full request when told so.
+        if request.session != 0 { return }
+        for topic in request.topics {
+            var answer = FetchResponse.Topic(name: topic.name, partitions: [])
+            for partition in topic.partitions {
+                let name = StreamName(name: topic.name, partition: partition.index)
+                var error = KafkaErrorCode.none
+                if let info = broker.log.stream(name) {
+                    if partition.leaderEpoch > broker.leaderEpoch { error = .unknownLeaderEpoch }
+                    parts.append(
+                        Part(
+                            topic: topics.count, partition: answer.partitions.count,
+                            stream: info.id, offset: partition.offset,
+                            maxBytes: max(0, Int(partition.maxBytes))))
+                } else {
+                    error = KafkaRefusal.unknown(name).code
+                }
+                if error != .none { hasError = true }
+                answer.partitions.append(
+                    .init(
+                        index: partition.index, error: error, highWatermark: -1,
+                        logStartOffset: error == .none ? 0 : -1, records: []))
+            }
+            topics.append(answer)
+        }
+    }
+
+    private mutating func advance(_ index: Int, _ broker: KafkaBroker) {
+        let part = parts[index]
+        var answer = topics[part.topic].partitions[part.partition]
+        guard answer.error == .none, let info = broker.log.stream(part.stream) else { return }
+        answer.highWatermark = info.highWatermark
+        let room = min(
+            part.maxBytes - answer.records.count, min(maxBytes, broker.options.fetchBytes) - bytes)
+        // The first batch of all is sent whatever its size, or the client would never get past it.
+        let isWanted = part.offset != info.highWatermark && (room > 0 || bytes == 0)
+        do throws(ReadError) {
+            if isWanted {
+                let start = answer.records.count
+                topics[part.topic].partitions[part.partition].records = []
+                try broker.log.readStream(
+                    part.stream, from: part.offset, maxBytes: room, into: &answer.records)
+                parts[index].offset = Self.end(of: answer.records, from: start) ?? part.offset
+                bytes += answer.records.count - start
+            }
+        } catch {
+            let refusal = KafkaRefusal(error)
+            answer.error = refusal.code
+            hasError = true
+            if refusal.code == .storageError { broker.report(refusal.message) }
+        }
+        topics[part.topic].partitions[part.partition] = answer
+    }
+
+    /// The offset after the last of the batches that begin at `start`.
+    private static func end(of records: [UInt8], from start: Int) -> Int64? {
+        var next = start
+        var end: Int64?
+        while records.count - next >= RecordBatchHeader.size {
+            let base = records.raw.bigEndian(at: next, as: Int64.self)
+            let length = records.raw.bigEndian(at: next + 8, as: Int32.self)
+            end = base + Int64(records.raw.bigEndian(at: next + 23, as: Int32.self)) + 1
+            next += RecordBatchHeader.lengthEnd + Int(length)
+        }
+        return end
+    }
+
+    /// The whole answer.
+    consuming func answer() -> [UInt8] {
+        let response = FetchResponse(
+            throttleMilliseconds: 0,
+            error: request.session == 0 ? .none : .fetchSessionIDNotFound, session: 0,
+            topics: topics)
+        return KafkaFrame.response(
+            correlationID: header.correlationID, response, version: header.version)
+    }
+}

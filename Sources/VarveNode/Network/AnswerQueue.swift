@@ -1,0 +1,94 @@
+import VarveBytes
+
+/// The answers of one connection: promised in the order of the requests, fulfilled in any order,
+/// written in the order of the promises.
+///
+///     promises:   [ 7 ready ][ 8 open ][ 9 ready ][ 10 open ]
+///     output:     ...answer 5, answer 6, answer 7        9 waits for 8
+struct AnswerQueue {
+    private struct Promise {
+        let cost: Int
+        var bytes: [UInt8]?
+    }
+
+    private var promises: [Promise] = []
+    /// Promises before it are fulfilled and gone.
+    private var head = 0
+    /// The number of the promise at `head`.
+    private var firstNumber: UInt64 = 0
+    /// Answers that may be written, in order.
+    private var output: [[UInt8]] = []
+    private var outputHead = 0
+    /// Bytes of the first of them that are written.
+    private var written = 0
+    /// What the open and waiting promises cost, in bytes.
+    private(set) var promisedBytes = 0
+    /// Bytes that may be written.
+    private(set) var outputBytes = 0
+
+    /// Small answers are joined up to this size, to be written with one system call.
+    private static let joinedBytes = 32 << 10
+
+    /// Promises that are not yet in the output.
+    var promiseCount: Int { promises.count - head }
+
+    /// Whether every promise is kept and written.
+    var isEmpty: Bool { promiseCount == 0 && outputBytes == 0 }
+
+    /// Promises the next answer.
+    /// - Parameter cost: bytes that the request keeps in memory meanwhile.
+    /// - Returns: its number.
+    mutating func promise(cost: Int) -> UInt64 {
+        promises.append(Promise(cost: cost, bytes: nil))
+        promisedBytes += cost
+        return firstNumber + UInt64(promiseCount - 1)
+    }
+
+    /// Keeps a promise. Each is kept once.
+    mutating func fulfil(_ number: UInt64, _ bytes: [UInt8]) {
+        guard number >= firstNumber, number - firstNumber < UInt64(promiseCount) else { return }
+        promises[head + Int(number - firstNumber)].bytes = bytes
+        while head < promises.count, let ready = promises[head].bytes {
+            promisedBytes -= promises[head].cost
+            promises[head].bytes = nil
+            append(ready)
+            head += 1
+            firstNumber += 1
+        }
+        if head == promises.count || head > 256 {
+            promises.removeFirst(head)
+            head = 0
+        }
+    }
+
+    private mutating func append(_ bytes: [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        outputBytes += bytes.count
+        if output.count > outputHead, let last = output.last,
+            last.count + bytes.count <= Self.joinedBytes
+        {
+            output[output.count - 1] += bytes
+        } else {
+            output.append(bytes)
+        }
+    }
+
+    /// Hands over what may be written, piece by piece, until `write` takes less than it is given.
+    mutating func flush<Failure: Error>(
+        _ write: (RawSpan) throws(Failure) -> Int
+    ) throws(Failure) {
+        while outputHead < output.count {
+            let piece = output[outputHead]
+            let count = piece.count
+            let taken = try write(piece.raw.extracting(written..<count))
+            written += taken
+            outputBytes -= taken
+            guard written == count else { return }
+            output[outputHead] = []
+            outputHead += 1
+            written = 0
+        }
+        output.removeAll(keepingCapacity: true)
+        outputHead = 0
+    }
+}

@@ -1,0 +1,225 @@
+import VarveBytes
+import VarveSystem
+
+/// What one connection may keep in memory. Beyond it nothing is read, and the client's TCP
+/// notices.
+public struct ConnectionLimits: Sendable {
+    /// Connections at one port; further ones are closed at once.
+    public var connections = 1024
+    /// Requests that wait for their answers.
+    public var promises = 256
+    /// Bytes of requests that wait for their answers.
+    public var promisedBytes = 32 << 20
+    /// Bytes of answers that the client has not taken.
+    public var outputBytes = 8 << 20
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A connection as its protocol sees it. Lives on its loop's thread, and nowhere else.
+public final class Connection {
+    let id: UInt64
+    let socket: Socket
+    let limits: ConnectionLimits
+    let remote: RemoteConnection
+    var handler: (any ConnectionHandler)?
+    /// The listener it came from, as the loop numbers them.
+    var listener: UInt64 = 0
+    /// Whether the loop will settle it.
+    var isTouched = false
+    private unowned let loop: LoopCore
+
+    private var input: [UInt8] = []
+    private var inputRange = 0..<0
+    private var answers = AnswerQueue()
+    private var phase = Phase.open
+    private var interest: Poller.Interest = .read
+    /// Whether bytes wait that the handler was not shown, or did not take because of a limit.
+    private var hasNews = false
+
+    private enum Phase {
+        case open
+        /// Reads no more; closes once all is answered.
+        case closing
+        /// All is answered; waits for the client to close, so that it reads the answers.
+        case lingering
+        case closed
+    }
+
+    /// How long the client may take to close after everything was answered.
+    private static let lingerTime = Duration.seconds(1)
+
+    init(id: UInt64, socket: Socket, limits: ConnectionLimits, loop: LoopCore) {
+        self.id = id
+        self.socket = socket
+        self.limits = limits
+        self.loop = loop
+        remote = RemoteConnection(mailbox: loop.mailbox, connection: id)
+    }
+
+    /// The client's address, for messages.
+    public var peer: String { socket.peer }
+
+    /// Whether a handler should go on to take requests from the bytes it has.
+    public var acceptsRequests: Bool {
+        phase == .open && answers.promiseCount < limits.promises
+            && answers.promisedBytes < limits.promisedBytes
+            && answers.outputBytes < limits.outputBytes
+    }
+
+    /// Answers a request at once; its answer goes out after those promised before it.
+    public func answer(_ bytes: [UInt8]) {
+        answers.fulfil(answers.promise(cost: 0), bytes)
+        loop.touch(self)
+    }
+
+    /// Promises an answer, which is to be given later, by any thread.
+    /// - Parameter cost: bytes that the request keeps in memory meanwhile.
+    public func promise(cost: Int) -> PromisedAnswer {
+        PromisedAnswer(remote: remote, number: answers.promise(cost: cost))
+    }
+
+    /// Keeps a promise on the loop's own thread.
+    public func fulfil(_ promised: PromisedAnswer, _ bytes: [UInt8]) {
+        fulfil(promised.number, bytes)
+    }
+
+    func fulfil(_ number: UInt64, _ bytes: [UInt8]) {
+        answers.fulfil(number, bytes)
+        loop.touch(self)
+    }
+
+    /// Takes no more requests; closes once all that were taken are answered.
+    public func closeAfterAnswers() {
+        guard phase == .open else { return }
+        phase = .closing
+        inputRange = 0..<0
+        loop.touch(self)
+    }
+
+    // MARK: The loop's side
+
+    /// Bytes or the end have arrived.
+    func readable(isHungUp: Bool) {
+        if phase == .closed { return }
+        if isHungUp && !interest.contains(.read) { return close() }
+        makeRoom()
+        do {
+            switch try socket.read(into: &input, from: inputRange.upperBound) {
+            case .wouldBlock: break
+            case .bytes(let count):
+                if phase != .open { break }
+                inputRange = inputRange.lowerBound..<(inputRange.upperBound + count)
+                hasNews = true
+            case .end:
+                if phase == .lingering || isHungUp { return close() }
+                process()
+                // Half a request will not become whole any more.
+                closeAfterAnswers()
+            }
+        } catch {
+            return close()
+        }
+        loop.touch(self)
+    }
+
+    /// Hands the bytes that wait to the handler, while it may take requests.
+    private func process() {
+        guard hasNews, acceptsRequests, let handler else { return }
+        do {
+            let bytes = input
+            let consumed = try handler.receive(bytes.raw.extracting(inputRange), on: self)
+            // The handler may have closed the connection, which empties the input.
+            if !inputRange.isEmpty {
+                inputRange = inputRange.lowerBound + consumed..<inputRange.upperBound
+            }
+            // What is left of it is half a request, unless the handler was stopped by a limit.
+            hasNews = !acceptsRequests && !inputRange.isEmpty
+        } catch {
+            loop.report("\(peer): \(error); the connection is closed")
+            closeAfterAnswers()
+        }
+        if inputRange.isEmpty {
+            loop.recycle(&input)
+            inputRange = 0..<0
+        }
+    }
+
+    /// Brings everything up to date after something happened: takes requests, writes answers,
+    /// closes, and watches the socket for what is needed next.
+    func settle() {
+        if phase == .closed { return }
+        do {
+            repeat {
+                process()
+                try answers.flush { bytes throws(SystemError) in try socket.write(bytes) }
+                // Written answers may have made room for requests that wait.
+            } while hasNews && acceptsRequests
+        } catch {
+            return close()
+        }
+        if phase == .closing, answers.isEmpty { linger() }
+        var wanted: Poller.Interest = []
+        if phase == .lingering || acceptsRequests { wanted.insert(.read) }
+        if answers.outputBytes > 0 { wanted.insert(.write) }
+        guard wanted != interest, phase != .closed else { return }
+        interest = wanted
+        do {
+            try loop.poller.change(socket, to: wanted, token: id)
+        } catch {
+            loop.report("\(peer): \(error)")
+            close()
+        }
+    }
+
+    private func linger() {
+        phase = .lingering
+        if loop.isStopping { return close() }
+        socket.finishWriting()
+        _ = loop.timers.add(at: .now + Self.lingerTime) { [weak self] in self?.close() }
+    }
+
+    func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        loop.poller.remove(socket)
+        loop.forget(self)
+        handler?.closed()
+        handler = nil
+        loop.recycle(&input)
+    }
+
+    private func makeRoom() {
+        if input.isEmpty { input = loop.buffer() }
+        if phase != .open { inputRange = 0..<0 }
+        guard inputRange.upperBound == input.count else { return }
+        if inputRange.lowerBound > 0 {
+            input.removeFirst(inputRange.lowerBound)
+            inputRange = 0..<inputRange.count
+        }
+        // At least doubles, so that a long request is copied a few times only.
+        let missing = max(LoopCore.bufferSize, inputRange.count * 2) - input.count
+        if missing > 0 { input.append(contentsOf: repeatElement(0, count: missing)) }
+    }
+}
+
+/// A promised answer, which any thread may give, once.
+public struct PromisedAnswer: Sendable {
+    let remote: RemoteConnection
+    let number: UInt64
+
+    /// Gives the answer. Nothing happens when the connection has gone.
+    public func fulfil(_ bytes: [UInt8]) {
+        remote.mailbox.send(.answer(connection: remote.connection, number: number, bytes))
+    }
+}
+
+/// A connection as other threads see it.
+struct RemoteConnection: Sendable {
+    let mailbox: LoopMailbox
+    let connection: UInt64
+
+    /// Closes the connection once all that was taken is answered.
+    func closeAfterAnswers() { mailbox.send(.close(connection: connection)) }
+}

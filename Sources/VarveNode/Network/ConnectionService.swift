@@ -1,0 +1,22 @@
+/// One protocol at one port. Made, used and let go on the loop's thread: what it keeps needs no
+/// lock.
+public protocol ConnectionService: AnyObject {
+    /// The protocol's side of a connection that was accepted.
+    func handler(for connection: Connection) -> any ConnectionHandler
+    /// Another thread called `Listening.wake`.
+    func woken()
+    /// The loop is about to stop: answer what waits for something to happen.
+    func stopping()
+}
+
+/// A protocol's side of one connection.
+public protocol ConnectionHandler: AnyObject {
+    /// Takes whole requests from the start of `bytes`, as long as the connection accepts them, and
+    /// answers or promises answers in their order.
+    /// - Returns: the bytes taken; the others come again, with more behind them.
+    /// - Throws: when the bytes are not the protocol's: the connection is closed once all that was
+    ///   taken is answered.
+    func receive(_ bytes: RawSpan, on connection: Connection) throws -> Int
+    /// The connection has gone.
+    func closed()
+}

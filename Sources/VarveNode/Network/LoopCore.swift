@@ -1,0 +1,192 @@
+import VarveSystem
+
+/// What an event loop's thread owns.
+final class LoopCore {
+    let mailbox: LoopMailbox
+    let report: @Sendable (String) -> Void
+    let timers = LoopTimers()
+    private var listeners: [UInt64: Listener] = [:]
+    private var connections: [UInt64: Connection] = [:]
+    private var nextToken: UInt64 = 0
+    /// Connections that something happened to.
+    private var touched: [Connection] = []
+    private var buffers: [[UInt8]] = []
+    private var stopDeadline: ContinuousClock.Instant?
+
+    /// A port and its protocol.
+    private struct Listener {
+        let listening: Listening
+        let service: any ConnectionService
+        var connectionCount = 0
+    }
+
+    /// The size that input buffers start with.
+    static let bufferSize = 64 << 10
+    /// Buffers that grew beyond this are not kept.
+    private static let keptBufferSize = 4 << 20
+    private static let keptBuffers = 16
+    /// How long accepting pauses when the process is out of descriptors.
+    private static let acceptPause = Duration.milliseconds(100)
+
+    init(mailbox: LoopMailbox, report: @escaping @Sendable (String) -> Void) {
+        self.mailbox = mailbox
+        self.report = report
+    }
+
+    var poller: Poller { mailbox.poller }
+    var isStopping: Bool { stopDeadline != nil }
+
+    func run() {
+        var events: [Poller.Event] = []
+        var messages: [LoopMailbox.Message] = []
+        while true {
+            do {
+                try poller.wait(into: &events, timeout: timeout())
+            } catch {
+                report("the event loop cannot wait: \(error)")
+                return closeAll()
+            }
+            for event in events { handle(event) }
+            for action in timers.queue.takeDue(at: .now) { action() }
+            for listener in listeners.values where listener.listening.takeWake() {
+                listener.service.woken()
+            }
+            mailbox.take(into: &messages)
+            for message in messages { handle(message) }
+            settle()
+            guard let stopDeadline else { continue }
+            if connections.isEmpty || .now >= stopDeadline { return closeAll() }
+        }
+    }
+
+    private func timeout() -> Duration? {
+        let deadline = [timers.queue.next, stopDeadline].compactMap(\.self).min()
+        return deadline.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
+    }
+
+    private func handle(_ event: Poller.Event) {
+        if listeners[event.token] != nil { return accept(event.token) }
+        // A connection may have been closed by an event before this one.
+        guard let connection = connections[event.token] else { return }
+        if event.isReadable { connection.readable(isHungUp: event.isHungUp) }
+        touch(connection)
+    }
+
+    private func handle(_ message: LoopMailbox.Message) {
+        switch message {
+        case .listen(let listening, let makeService): listen(listening, makeService(timers))
+        case .answer(let id, let number, let bytes): connections[id]?.fulfil(number, bytes)
+        case .close(let id): connections[id]?.closeAfterAnswers()
+        case .stop(let grace): stop(grace)
+        }
+    }
+
+    private func listen(_ listening: Listening, _ service: any ConnectionService) {
+        guard !isStopping else { return }
+        let token = newToken()
+        do {
+            try poller.add(listening.socket, token: token)
+            listeners[token] = Listener(listening: listening, service: service)
+        } catch {
+            report("port \(listening.port) cannot be served: \(error)")
+        }
+    }
+
+    private func newToken() -> UInt64 {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+
+    private func accept(_ token: UInt64) {
+        while let listener = listeners[token] {
+            do {
+                guard let socket = try listener.listening.socket.accept() else { return }
+                if listener.connectionCount >= listener.listening.limits.connections {
+                    report("\(socket.peer): refused, there are as many connections as may be")
+                    continue
+                }
+                let id = newToken()
+                let connection = Connection(
+                    id: id, socket: socket, limits: listener.listening.limits, loop: self)
+                try poller.add(socket, .read, token: id)
+                connection.handler = listener.service.handler(for: connection)
+                connection.listener = token
+                connections[id] = connection
+                listeners[token]?.connectionCount += 1
+            } catch {
+                report("\(error)")
+                return pauseAccepting(token)
+            }
+        }
+    }
+
+    /// Without descriptors a waiting connection stays ready: asking at once again would spin.
+    private func pauseAccepting(_ token: UInt64) {
+        guard let listener = listeners[token] else { return }
+        poller.remove(listener.listening.socket)
+        _ = timers.add(at: .now + Self.acceptPause) { [weak self] in
+            guard let self, let listener = listeners[token] else { return }
+            do {
+                try poller.add(listener.listening.socket, token: token)
+            } catch {
+                report("port \(listener.listening.port) is not served any more: \(error)")
+            }
+        }
+    }
+
+    /// Has a connection settled before the loop waits again.
+    func touch(_ connection: Connection) {
+        if connection.isTouched { return }
+        connection.isTouched = true
+        touched.append(connection)
+    }
+
+    private func settle() {
+        while !touched.isEmpty {
+            let batch = touched
+            touched.removeAll(keepingCapacity: true)
+            for connection in batch {
+                connection.isTouched = false
+                connection.settle()
+            }
+        }
+    }
+
+    func forget(_ connection: Connection) {
+        connections[connection.id] = nil
+        listeners[connection.listener]?.connectionCount -= 1
+    }
+
+    private func stop(_ grace: Duration) {
+        if isStopping { return }
+        stopDeadline = .now + grace
+        for listener in listeners.values {
+            poller.remove(listener.listening.socket)
+            listener.service.stopping()
+        }
+        listeners.removeAll()
+        for connection in connections.values {
+            connection.closeAfterAnswers()
+            touch(connection)
+        }
+    }
+
+    private func closeAll() {
+        for connection in Array(connections.values) { connection.close() }
+    }
+
+    // MARK: Buffers
+
+    /// A buffer to read into, of `bufferSize` at least.
+    func buffer() -> [UInt8] {
+        buffers.popLast() ?? [UInt8](repeating: 0, count: Self.bufferSize)
+    }
+
+    /// Takes a buffer back: idle connections hold none.
+    func recycle(_ buffer: inout [UInt8]) {
+        if !buffer.isEmpty, buffer.count <= Self.keptBufferSize, buffers.count < Self.keptBuffers {
+            buffers.append(buffer)
+        }
+        buffer = []
+    }
+}
