@@ -33,6 +33,7 @@ enum Elementary {
     static func log1p(_ x: Double) -> Double {
         if x <= -1 { return x == -1 ? -.infinity : .nan }
         if x.magnitude < 0x1p-54 { return x }
+        if x >= 0x1p64 { return log(x) }
         // 1 + x is exactly u + e with e below u's last place; ln(u + e) = ln u + q - q^2 / 2 + ...
         let sum = DoubleDouble.sum(1, x)
         let q = DoubleDouble(sum.low) / DoubleDouble(sum.high)

@@ -18,6 +18,7 @@ struct ExpressionCompiler {
     static func program(_ node: TypedNode, folds: Bool = true) -> Program? {
         var compiler = ExpressionCompiler(node.type, folds: folds)
         let node = folds ? folded(node) : node
+        if case .slot(let slot) = node.kind { compiler.program.onlySlot = slot }
         if node.type == .string {
             compiler.program.resultText = compiler.text(node, 0)
         } else {

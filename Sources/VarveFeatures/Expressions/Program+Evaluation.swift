@@ -5,10 +5,15 @@ extension Program {
     /// null.
     /// - Complexity: some nanoseconds for each instruction; allocates for texts that it makes only.
     func run(_ row: borrowing Span<Value>) -> Value {
-        var registers = Registers(texts: textRegisters)
-        run(row, &registers)
+        if let onlySlot {
+            let value = row[onlySlot]
+            return value.type == type ? value : .null
+        }
+        var registers = Registers()
+        var texts = textRegisters == 0 ? [] : [String](repeating: "", count: textRegisters)
+        run(row, &registers, &texts)
         if let resultText {
-            return text(resultText.rawValue, row, registers).map(Value.string) ?? .null
+            return text(resultText.rawValue, row, registers, texts).map(Value.string) ?? .null
         }
         if registers.isNull(0) { return .null }
         switch type {
@@ -22,15 +27,19 @@ extension Program {
 
     /// Whether the value over a row is true: neither false nor null.
     func isTrue(_ row: borrowing Span<Value>) -> Bool {
-        var registers = Registers(texts: textRegisters)
-        run(row, &registers)
+        var registers = Registers()
+        var texts = textRegisters == 0 ? [] : [String](repeating: "", count: textRegisters)
+        run(row, &registers, &texts)
         return type == .bool && registers.isTrue(0)
     }
 
-    private func run(_ row: borrowing Span<Value>, _ registers: inout Registers) {
+    private func run(
+        _ row: borrowing Span<Value>, _ registers: inout Registers, _ texts: inout [String]
+    ) {
+        let code = instructions.span
         var next = 0
-        while next < instructions.count {
-            let step = instructions[next]
+        while next < code.count {
+            let step = code[next]
             next += 1
             switch step.operation {
             case .jump: next = Int(step.right)
@@ -85,7 +94,7 @@ extension Program {
             case .isPresent: registers.set(step.target, !registers.isNull(step.left))
             default:
                 if step.operation.isOfText {
-                    runText(step, row, &registers)
+                    runText(step, row, &registers, &texts)
                 } else {
                     Self.runNumber(step, &registers)
                 }
@@ -159,7 +168,8 @@ extension Program {
 
 extension Program {
     private func text(
-        _ place: Int32, _ row: borrowing Span<Value>, _ registers: borrowing Registers
+        _ place: Int32, _ row: borrowing Span<Value>, _ registers: Registers,
+        _ made: [String]
     ) -> String? {
         let place = TextPlace(rawValue: place)
         switch place.kind {
@@ -169,69 +179,85 @@ extension Program {
         case .constant: return texts[place.index]
         case .register:
             let isNull = registers.isNull(Int32(truncatingIfNeeded: place.index))
-            return isNull ? nil : registers.texts[place.index]
+            return isNull ? nil : made[place.index]
         }
     }
 
+    /// An operation that takes a text and gives something else, or looks at two.
     private func runText(
-        _ step: Instruction, _ row: borrowing Span<Value>, _ registers: inout Registers
+        _ step: Instruction, _ row: borrowing Span<Value>, _ registers: inout Registers,
+        _ made: inout [String]
     ) {
         let target = step.target
-        switch step.operation {
-        case .boolToText, .intToText, .floatToText, .timeToText:
-            let text = registers.isNull(step.left) ? nil : Self.text(step, registers)
-            return registers.set(target, text: text)
-        default: break
+        if step.operation.makesText {
+            if let text = makeText(step, row, registers, made) {
+                made[Int(target)] = text
+                registers.setPresent(target)
+            } else {
+                registers.setNull(target)
+            }
+            return
         }
-        let left = text(step.left, row, registers)
+        let left = text(step.left, row, registers, made)
         switch step.operation {
-        case .loadText: return registers.set(target, text: left)
         case .isTextNull: return registers.set(target, left == nil)
         case .isTextPresent: return registers.set(target, left != nil)
         case .length: return registers.set(target, left.map { Int64($0.unicodeScalars.count) })
         case .textToInt: return registers.set(target, left.flatMap(TextFunctions.int))
         case .textToFloat: return registers.set(target, left.flatMap(TextFunctions.float))
         case .textToTime:
-            return registers.set(
-                target, left.flatMap { Timestamp(parsing: $0)?.microseconds })
-        case .lower: return registers.set(target, text: left.map(TextFunctions.lower))
-        case .upper: return registers.set(target, text: left.map(TextFunctions.upper))
-        case .trim: return registers.set(target, text: left.map(TextFunctions.trim))
-        case .substring:
-            guard let left, !registers.isNull(step.right), !registers.isNull(step.third) else {
-                return registers.setNull(target)
-            }
-            return registers.set(
-                target,
-                text: TextFunctions.substring(
-                    left, from: registers.int(step.right), count: registers.int(step.third)))
+            return registers.set(target, left.flatMap { Timestamp(parsing: $0)?.microseconds })
         default: break
         }
-        let right = text(step.right, row, registers)
-        guard let left, let right else { return registers.setNull(target) }
+        guard let left, let right = text(step.right, row, registers, made) else {
+            return registers.setNull(target)
+        }
         switch step.operation {
         case .equalText: registers.set(target, TextFunctions.areEqual(left, right))
         case .unequalText: registers.set(target, !TextFunctions.areEqual(left, right))
         case .lessText: registers.set(target, TextFunctions.isLess(left, right))
         case .notMoreText: registers.set(target, !TextFunctions.isLess(right, left))
-        case .minText:
-            registers.set(target, text: TextFunctions.isLess(right, left) ? right : left)
-        case .maxText:
-            registers.set(target, text: TextFunctions.isLess(left, right) ? right : left)
         case .startsWith: registers.set(target, left.utf8.starts(with: right.utf8))
         case .endsWith:
             registers.set(target, left.utf8.reversed().starts(with: right.utf8.reversed()))
-        case .contains: registers.set(target, TextFunctions.contains(left, right))
-        case .concat: registers.set(target, text: TextFunctions.concat(left, right))
-        default:
-            let third = text(step.third, row, registers)
-            registers.set(
-                target,
-                text: third.flatMap { TextFunctions.replace(left, right, with: $0) })
+        default: registers.set(target, TextFunctions.contains(left, right))
         }
     }
 
-    private static func text(_ step: Instruction, _ registers: borrowing Registers) -> String {
+    /// The text that an operation makes; nil for null.
+    private func makeText(
+        _ step: Instruction, _ row: borrowing Span<Value>, _ registers: Registers,
+        _ made: [String]
+    ) -> String? {
+        switch step.operation {
+        case .boolToText, .intToText, .floatToText, .timeToText:
+            return registers.isNull(step.left) ? nil : Self.text(step, registers)
+        default: break
+        }
+        guard let left = text(step.left, row, registers, made) else { return nil }
+        switch step.operation {
+        case .loadText: return left
+        case .lower: return TextFunctions.lower(left)
+        case .upper: return TextFunctions.upper(left)
+        case .trim: return TextFunctions.trim(left)
+        case .substring:
+            if registers.isNull(step.right) || registers.isNull(step.third) { return nil }
+            return TextFunctions.substring(
+                left, from: registers.int(step.right), count: registers.int(step.third))
+        default: break
+        }
+        guard let right = text(step.right, row, registers, made) else { return nil }
+        switch step.operation {
+        case .minText: return TextFunctions.isLess(right, left) ? right : left
+        case .maxText: return TextFunctions.isLess(left, right) ? right : left
+        case .concat: return TextFunctions.concat(left, right)
+        default:
+            let third = text(step.third, row, registers, made)
+            return third.flatMap { TextFunctions.replace(left, right, with: $0) }
+        }
+    }
+
+    private static func text(_ step: Instruction, _ registers: Registers) -> String {
         switch step.operation {
         case .boolToText: registers.bits[Int(step.left)] != 0 ? "true" : "false"
         case .intToText: registers.int(step.left).description

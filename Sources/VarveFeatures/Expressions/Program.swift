@@ -6,7 +6,7 @@
 /// registers of their own; an instruction finds one through a `TextPlace`.
 struct Program: Sendable {
     /// How many registers a program may use.
-    static let registerLimit = 32
+    static let registerLimit = 16
     /// The longest text that a program makes, bytes; a longer one is null.
     static let textLimit = 1 << 20
 
@@ -18,6 +18,8 @@ struct Program: Sendable {
     var textRegisters = 0
     /// Where the result is: register 0, unless it is a text.
     var resultText: TextPlace?
+    /// The slot, for a program that is no more than a field.
+    var onlySlot: Int?
     let type: ValueType
 
     init(type: ValueType) { self.type = type }
@@ -81,11 +83,11 @@ enum Operation: UInt8, Sendable, Hashable {
 
     // Texts go in by their places; see `isOfText`.
     case isTextNull, isTextPresent
-    case loadText
     case equalText, unequalText, lessText, notMoreText
     case startsWith, endsWith, contains, length
     case textToInt, textToFloat, textToTime
-    // These write text register `target`.
+    // These write text register `target`; see `makesText`.
+    case loadText
     case concat, minText, maxText, lower, upper, trim, replace
     /// Text `left`, registers `right` (first character, from 1) and `third` (count).
     case substring
@@ -94,4 +96,6 @@ enum Operation: UInt8, Sendable, Hashable {
 
     /// Whether it takes or makes texts.
     var isOfText: Bool { rawValue >= Self.isTextNull.rawValue }
+    /// Whether it writes a text register.
+    var makesText: Bool { rawValue >= Self.loadText.rawValue }
 }

@@ -1,11 +1,8 @@
 /// The registers of a running program; see `Program`.
 struct Registers {
-    private(set) var bits = InlineArray<32, UInt64>(repeating: 0)
+    private(set) var bits = InlineArray<16, UInt64>(repeating: 0)
     /// Bit r says that register r, or text register r, is null.
     private var nulls: UInt32 = 0
-    private(set) var texts: [String]
-
-    init(texts: Int) { self.texts = texts == 0 ? [] : [String](repeating: "", count: texts) }
 
     func isNull(_ register: Int32) -> Bool {
         nulls &>> UInt32(truncatingIfNeeded: register) & 1 != 0
@@ -48,14 +45,7 @@ struct Registers {
         if let value { set(register, value) } else { setNull(register) }
     }
 
-    mutating func set(_ register: UInt8, text value: String?) {
-        if let value {
-            texts[Int(register)] = value
-            nulls &= ~(1 &<< UInt32(register))
-        } else {
-            setNull(register)
-        }
-    }
+    mutating func setPresent(_ register: UInt8) { nulls &= ~(1 &<< UInt32(register)) }
 }
 
 // MARK: - One operation on one or two registers; null gives null

@@ -2,12 +2,22 @@
 /// UTF-8 bytes: Swift's own comparison follows the Unicode tables of its version, and results must
 /// not change with it.
 enum TextFunctions {
-    static func areEqual(_ left: String, _ right: String) -> Bool {
-        left.utf8.elementsEqual(right.utf8)
+    static func areEqual(_ left: borrowing String, _ right: borrowing String) -> Bool {
+        let (left, right) = (left.utf8, right.utf8)
+        return left.count == right.count && order(left.span, right.span) == 0
     }
 
-    static func isLess(_ left: String, _ right: String) -> Bool {
-        left.utf8.lexicographicallyPrecedes(right.utf8)
+    static func isLess(_ left: borrowing String, _ right: borrowing String) -> Bool {
+        let (left, right) = (left.utf8, right.utf8)
+        return order(left.span, right.span) < 0
+    }
+
+    /// Below, at or above 0 as the left bytes come before, are, or come after the right ones.
+    private static func order(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Int {
+        for index in 0..<min(left.count, right.count) where left[index] != right[index] {
+            return left[index] < right[index] ? -1 : 1
+        }
+        return left.count - right.count
     }
 
     /// Both after each other; nil when that is longer than `Program.textLimit`.

@@ -269,8 +269,8 @@ struct ExpressionTests {
             String(repeating: "a + (", count: depth) + "a" + String(repeating: ")", count: depth)
         }
         #expect(
-            try Expression(parsing: chain(31), scope: scope).evaluate([.int64(1)]) == .int64(32))
-        #expect(throws: ExpressionError.self) { try Expression(parsing: chain(32), scope: scope) }
+            try Expression(parsing: chain(15), scope: scope).evaluate([.int64(1)]) == .int64(16))
+        #expect(throws: ExpressionError.self) { try Expression(parsing: chain(16), scope: scope) }
         // A chain of choices does not.
         let choices =
             (0..<60).map { "if(a = \($0), \($0), " }.joined() + "-1"
