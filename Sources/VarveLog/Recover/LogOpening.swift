@@ -1,20 +1,32 @@
 import VarveBytes
 import VarveSystem
 
-extension Log {
-    /// Recovers the segments in a directory, or starts the first one, and makes a writer that
-    /// goes on where they end.
-    static func opened(
-        _ directory: String, _ options: LogOptions, _ files: any FileSystem, _ now: Timestamp
-    ) throws(LogError) -> (writer: LogWriter, index: LogIndex, report: RecoveryReport) {
+/// Recovers the segments in a directory, or starts the first one, and makes a writer that goes on
+/// where they end.
+struct LogOpening {
+    /// `DIR/log`.
+    let directory: String
+    let options: LogOptions
+    let files: any FileSystem
+    let now: Timestamp
+    /// The name of the log, should it be a new one.
+    let newID: LogID
+
+    struct Opened {
+        let writer: LogWriter
+        let index: LogIndex
+        let report: RecoveryReport
+    }
+
+    func open() throws(LogError) -> Opened {
         let names = try Recovery.system { () throws(SystemError) in try files.list(directory) }
             .filter { $0.hasSuffix(SegmentHeader.suffix) }
-        guard let firstName = names.first else { return try created(directory, options, files, now) }
+        guard let firstName = names.first else { return try created() }
         var recovery: Recovery?
         var last: (file: any File, base: Int64)?
         for name in names {
             let path = "\(directory)/\(name)"
-            let (file, header) = try segment(path, files)
+            let (file, header) = try segment(path)
             guard SegmentHeader.fileName(header.basePosition) == name else {
                 throw .invalidSegment(
                     path: path, reason: "its header says base position \(header.basePosition)")
@@ -26,7 +38,7 @@ extension Log {
                 throw .invalidSegment(
                     path: path, reason: "it is of another log than \(firstName)")
             }
-            if recovery == nil { state.register(catalogName) }
+            if recovery == nil { state.register(Log.catalogName) }
             let isLast = name == names.last
             // What the last process wrote but did not sync must not be trusted before it is.
             if isLast { try Recovery.system { () throws(SystemError) in try file.sync() } }
@@ -41,12 +53,10 @@ extension Log {
             log: recovery.log, epoch: recovery.epoch + 1, directory: directory, files: files,
             options: options, pipeline: recovery.pipeline, file: last.file, segmentBase: last.base,
             end: recovery.end, size: size)
-        return (writer, recovery.index, recovery.report)
+        return Opened(writer: writer, index: recovery.index, report: recovery.report)
     }
 
-    private static func segment(_ path: String, _ files: any FileSystem)
-        throws(LogError) -> (any File, SegmentHeader)
-    {
+    private func segment(_ path: String) throws(LogError) -> (any File, SegmentHeader) {
         var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
         let (file, count) = try Recovery.system { () throws(SystemError) in
             let file = try files.open(path, .readWrite)
@@ -55,23 +65,21 @@ extension Log {
         return (file, try SegmentHeader(bytes.raw.extracting(0..<count), path: path))
     }
 
-    private static func created(
-        _ directory: String, _ options: LogOptions, _ files: any FileSystem, _ now: Timestamp
-    ) throws(LogError) -> (writer: LogWriter, index: LogIndex, report: RecoveryReport) {
+    private func created() throws(LogError) -> Opened {
         let header = SegmentHeader(
-            epoch: 1, log: LogID(RandomSource.bytes(16)), basePosition: 0,
+            epoch: 1, log: newID, basePosition: 0,
             creationTime: now.microseconds)
         let file = try Recovery.system { () throws(SystemError) in
             try LogWriter.create(header, in: directory, files)
         }
         var recovery = Recovery(log: header.log, files: files, directory: directory)
-        recovery.register(catalogName)
+        recovery.register(Log.catalogName)
         recovery.index.segments = [Segment(base: 0, file: file)]
         recovery.report.segments = 1
         let size = Int64(SegmentHeader.size)
         let writer = LogWriter(
             log: header.log, epoch: 1, directory: directory, files: files, options: options,
             pipeline: recovery.pipeline, file: file, segmentBase: 0, end: size, size: size)
-        return (writer, recovery.index, recovery.report)
+        return Opened(writer: writer, index: recovery.index, report: recovery.report)
     }
 }

@@ -23,7 +23,51 @@ public enum ReadError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-extension Log {
+/// Reads committed records; any number of threads may share it. It never waits for the appender
+/// beyond a look into the index.
+public struct LogReader: Sendable {
+    let state: LogState
+
+    init(_ state: LogState) { self.state = state }
+
+    /// The log's name.
+    public var id: LogID { state.log }
+
+    /// Every record below it is durable; nothing at or above it is seen.
+    public var commitPosition: Position { Position(state.commit.withLock { $0 }) }
+
+    /// Why the log stopped appending; nil while it goes on.
+    public var failure: AppendError? { state.failure }
+
+    /// All streams, in order of their numbers.
+    public func streams() -> [StreamInfo] {
+        state.withIndex { index in
+            index.streams.enumerated().map {
+                StreamInfo(
+                    id: StreamID(UInt32($0)), name: $1.name, highWatermark: $1.highWatermark)
+            }
+        }
+    }
+
+    /// One stream by name.
+    public func stream(_ name: StreamName) -> StreamInfo? {
+        state.withIndex { index in
+            index.ids[name].map {
+                StreamInfo(
+                    id: $0, name: name, highWatermark: index.streams[Int($0.value)].highWatermark)
+            }
+        }
+    }
+
+    /// One stream by number.
+    public func stream(_ id: StreamID) -> StreamInfo? {
+        state.withIndex { index in
+            guard index.streams.indices.contains(Int(id.value)) else { return nil }
+            let stream = index.streams[Int(id.value)]
+            return StreamInfo(id: id, name: stream.name, highWatermark: stream.highWatermark)
+        }
+    }
+
     /// Bytes read at a time when frames stand side by side.
     private static let readSize = 4 << 20
     /// Frames looked up at a time.
@@ -41,7 +85,7 @@ extension Log {
         var buffer: [UInt8] = []
         while next < limit {
             let from = next
-            let found = withIndex { $0.frames(from: from, upTo: limit, streams, Self.lookupCount) }
+            let found = state.withIndex { $0.frames(from: from, upTo: limit, streams, Self.lookupCount) }
             next = found.next
             var first = 0
             while first < found.entries.count {
@@ -108,7 +152,7 @@ extension Log {
     public func readStream(
         _ stream: StreamID, from offset: Int64, maxBytes: Int, into output: inout [UInt8]
     ) throws(ReadError) {
-        let places = try withIndex { index in
+        let places = try state.withIndex { index in
             index.batches(of: stream, from: offset, maxBytes: maxBytes)
         }.get()
         var scratch: [UInt8] = []
@@ -131,7 +175,7 @@ extension Log {
     public func offset(ofTimestamp time: Int64, in stream: StreamID) -> (
         offset: Int64, timestamp: Int64
     )? {
-        withIndex { index in
+        state.withIndex { index in
             guard index.streams.indices.contains(Int(stream.value)) else { return nil }
             // Timestamps are the producers': they need not ascend, so all frames are looked at.
             for place in index.streams[Int(stream.value)].frames {
