@@ -45,7 +45,15 @@ public struct LogCore: Sendable {
             let opened = try LogOpening(
                 directory: path, options: options, files: files, now: clock.now(), newID: newID
             ).open()
-            return LogCore(opened, lock: lock, clock: clock)
+            var core = LogCore(opened, lock: lock, clock: clock)
+            // What readers are about to see is promised first: later damage to it is damage to
+            // acknowledged data, not a torn tail. The tick also makes the epoch durable.
+            do {
+                try core.tick()
+            } catch {
+                throw .system("\(error)")
+            }
+            return core
         } catch {
             lock.release()
             throw error
@@ -55,7 +63,8 @@ public struct LogCore: Sendable {
     private init(_ opened: LogOpening.Opened, lock: any FileLock, clock: any Clock) {
         writer = opened.writer
         state = LogState(
-            log: opened.writer.log, index: opened.index, commit: opened.writer.commit)
+            log: opened.writer.log, options: opened.writer.options, index: opened.index,
+            commit: opened.writer.commit)
         reader = LogReader(state)
         recovery = opened.report
         self.lock = lock
@@ -67,6 +76,9 @@ public struct LogCore: Sendable {
     {
         do {
             try files.createDirectory(path)
+            // Whoever made the directories may have died before their names were durable.
+            try files.syncDirectory(directoryName(of: directory))
+            try files.syncDirectory(directory)
             if let lock = try files.lock("\(directory)/lock") { return lock }
             let holder = try files.lockHolder("\(directory)/lock")
             throw LogError.inUse(directory: directory, holder: holder ?? "")
@@ -75,6 +87,12 @@ public struct LogCore: Sendable {
         } catch {
             throw .system("\(error)")
         }
+    }
+
+    /// The directory that holds a file or directory.
+    static func directoryName(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Appends a group: all its batches with one write and one sync, unless streams are created
@@ -137,7 +155,11 @@ public struct LogCore: Sendable {
             return .invalidBatch("\(error)")
         }
         let outcome = try writer.append([request], now: now)
-        if case .failure(let error)? = outcome.results.first { return error }
+        if case .failure(let error)? = outcome.results.first {
+            // The segment may have rolled before the space ran out.
+            state.publish(outcome.additions, commit: writer.commit)
+            return error
+        }
         for _ in missing { writer.addStream() }
         state.publish(outcome.additions, registering: missing, commit: writer.commit)
         return nil

@@ -14,8 +14,11 @@ final class LogState: Sendable {
     private let stopped = Mutex<AppendError?>(nil)
     private let observers = Mutex<[@Sendable (Position) -> Void]>([])
 
-    init(log: LogID, index: consuming LogIndex, commit: Int64) {
+    let options: LogOptions
+
+    init(log: LogID, options: LogOptions, index: consuming LogIndex, commit: Int64) {
         self.log = log
+        self.options = options
         self.index = Mutex(index)
         self.commit = Monitor(commit)
     }

@@ -129,18 +129,19 @@ public struct LogReader: Sendable {
             let start = Int(entry.fileOffset - first.fileOffset)
             let seed = FrameHeader.seed(
                 log: id, segmentBase: segment.base, fileOffset: entry.fileOffset)
-            let bodyEnd = start + FrameHeader.size + Int(entry.bodyLength)
-            guard bodyEnd <= count,
+            let frameEnd = start + entry.frameSize
+            guard frameEnd <= count,
                 let header = FrameHeader(
                     buffer.raw.extracting(start..<(start + FrameHeader.size)), seed: seed),
                 header.bodyLength == entry.bodyLength, header.basePosition == entry.basePosition,
-                CRC32C.checksum(buffer.raw.extracting((start + FrameHeader.size)..<bodyEnd))
-                    == header.bodyChecksum
+                header.matches(buffer.raw.extracting(start..<frameEnd))
+                    || state.options.ignoresChecksums
             else {
                 throw ReadError.damaged(
                     path: segment.file.path, offset: entry.fileOffset,
                     position: entry.basePosition)
             }
+            let bodyEnd = start + FrameHeader.size + Int(entry.bodyLength)
             let bytes = buffer.raw.extracting((start + FrameHeader.size)..<bodyEnd)
             if try !body(FrameView(header, body: bytes)) { return false }
         }
