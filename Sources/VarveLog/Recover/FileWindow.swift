@@ -4,7 +4,11 @@ import VarveSystem
 /// A file read from front to back in blocks, so that any frame lies in one piece of memory.
 struct FileWindow: ~Copyable {
     private let file: any File
+    private let size: Int64
+    private let log: LogID
+    private let base: Int64
     private let block: Int
+    private let ignoresChecksums: Bool
     private(set) var bytes: [UInt8] = []
     /// Where `bytes` begin in the file.
     private var start: Int64 = 0
@@ -12,31 +16,42 @@ struct FileWindow: ~Copyable {
 
     private static let magic = Array("VRV1".utf8)
 
-    init(_ file: any File, block: Int) {
+    /// A window of a segment's file of `size` bytes.
+    init(
+        _ file: any File, size: Int64, log: LogID, base: Int64, block: Int,
+        ignoresChecksums: Bool = false
+    ) {
+        self.ignoresChecksums = ignoresChecksums
         self.file = file
-        self.block = block
+        self.size = size
+        self.log = log
+        self.base = base
+        self.block = Int(min(Int64(block), max(size, 4096)))
+    }
+
+    /// The valid header at an offset, whatever follows it; nil when there is none.
+    mutating func header(at offset: Int64) throws(LogError) -> FrameHeader? {
+        guard size - offset >= Int64(FrameHeader.size) else { return nil }
+        try load(offset, FrameHeader.size)
+        let at = Int(offset - start)
+        return FrameHeader(
+            bytes.raw.extracting(at..<(at + FrameHeader.size)),
+            seed: FrameHeader.seed(log: log, segmentBase: base, fileOffset: offset))
     }
 
     /// The valid frame at an offset and where its body is in `bytes`; nil when there is none.
-    mutating func frame(at offset: Int64, _ size: Int64, log: LogID, base: Int64)
-        throws(LogError) -> (header: FrameHeader, bodyStart: Int)?
+    mutating func frame(at offset: Int64) throws(LogError)
+        -> (header: FrameHeader, bodyStart: Int)?
     {
-        guard size - offset >= Int64(FrameHeader.size) else { return nil }
-        try load(offset, FrameHeader.size)
-        let seed = FrameHeader.seed(log: log, segmentBase: base, fileOffset: offset)
-        var at = Int(offset - start)
-        guard let header = FrameHeader(
-            bytes.raw.extracting(at..<(at + FrameHeader.size)), seed: seed)
-        else { return nil }
-        guard size - offset >= Int64(FrameHeader.size) + Int64(header.bodyLength) else { return nil }
-        try load(offset, FrameHeader.size + Int(header.bodyLength))
-        at = Int(offset - start)
-        let bodyStart = at + FrameHeader.size
-        let body = bytes.raw.extracting(bodyStart..<(bodyStart + Int(header.bodyLength)))
-        guard header.kind == .tick || CRC32C.checksum(body) == header.bodyChecksum else {
+        guard let header = try header(at: offset), size - offset >= Int64(header.frameSize) else {
             return nil
         }
-        return (header, bodyStart)
+        try load(offset, header.frameSize)
+        let at = Int(offset - start)
+        guard
+            header.matches(bytes.raw.extracting(at..<(at + header.frameSize))) || ignoresChecksums
+        else { return nil }
+        return (header, at + FrameHeader.size)
     }
 
     /// Makes `length` bytes at `offset` available; the caller knows that the file has them.
@@ -55,14 +70,22 @@ struct FileWindow: ~Copyable {
         }
     }
 
-    /// What is in a range where frames should be but are not: whether all of it is zero, the end
-    /// of what is not, and the largest promise of a valid frame in it. Frames begin at multiples
-    /// of 8 bytes.
-    mutating func survey(from offset: Int64, to size: Int64, log: LogID, base: Int64)
-        throws(LogError) -> (isZero: Bool, lastNonZero: Int64, promised: Int64?)
-    {
-        var lastNonZero = offset
+    /// What is in a file where frames should be but are not.
+    struct Rest {
+        var isZero: Bool { lastNonZero == start }
+        let start: Int64
+        /// The end of what is not zero.
+        var lastNonZero: Int64
+        /// The largest promise of a valid frame; nil when there is no valid frame.
         var promised: Int64?
+        /// The end of the last record of a valid frame.
+        var endPosition: Int64 = 0
+    }
+
+    /// Looks through the rest of the file for valid frames of an epoch, or of later ones. Frames
+    /// begin at multiples of 8 bytes.
+    mutating func survey(from offset: Int64, notOlderThan epoch: UInt32) throws(LogError) -> Rest {
+        var rest = Rest(start: offset, lastNonZero: offset)
         var at = offset
         while at < size {
             let page = Int(min(4096, size - at))
@@ -77,16 +100,17 @@ struct FileWindow: ~Copyable {
             let place = Int(at - start)
             let word = bytes[place..<(place + length)]
             if word.contains(where: { $0 != 0 }) {
-                lastNonZero = at + Int64(length)
+                rest.lastNonZero = at + Int64(length)
                 if length == 8, word.starts(with: Self.magic),
-                    let found = try frame(at: at, size, log: log, base: base)
+                    let (header, _) = try frame(at: at), header.epoch >= epoch
                 {
-                    promised = max(promised ?? 0, found.header.commitPromised)
+                    rest.promised = max(rest.promised ?? 0, header.commitPromised)
+                    rest.endPosition = max(rest.endPosition, header.endPosition)
                 }
             }
             at += Int64(length)
         }
-        return (lastNonZero == offset, lastNonZero, promised)
+        return rest
     }
 
     /// A copy of a range.

@@ -21,7 +21,9 @@ struct LogWriter {
     private var reserved: Int64
     /// Every record below it is durable.
     private(set) var commit: Int64
+    /// Encoded frames that are not written yet, and where they go.
     private var buffer = ByteWriter()
+    private var bufferStart: Int64
 
     /// A batch to append.
     struct Request {
@@ -55,6 +57,7 @@ struct LogWriter {
         self.file = file
         self.segmentBase = segmentBase
         self.end = end
+        bufferStart = end
         reserved = size
         commit = pipeline.nextPosition
     }
@@ -65,8 +68,6 @@ struct LogWriter {
     /// other failure is a request's own result.
     mutating func append(_ requests: [Request], now: Timestamp) throws(AppendError) -> Outcome {
         var outcome = Outcome()
-        buffer.bytes.removeAll(keepingCapacity: true)
-        var start = end
         for request in requests {
             let result: Result<Appended, AppendError>
             do throws(AppendError) {
@@ -78,12 +79,12 @@ struct LogWriter {
                 case .refuse(let error): throw error
                 case .duplicate(let placed): result = .success(placed)
                 case .place(let placed):
-                    if !isFirst, end + Int64(size) > options.segmentBytes {
-                        try flush(from: start)
-                        try roll(now: now, &outcome)
-                        start = end
+                    do throws(AppendError) {
+                        try makeRoom(size, now: now, &outcome)
+                    } catch {
+                        pipeline.hold(header, stream: request.stream)
+                        throw error
                     }
-                    try reserve(upTo: end + Int64(size))
                     outcome.additions.append(.entry(encode(request, header, placed)))
                     pipeline.commit(placed, header, stream: request.stream)
                     result = .success(placed)
@@ -94,7 +95,7 @@ struct LogWriter {
             }
             outcome.results.append(result)
         }
-        try flush(from: start)
+        try flush()
         return outcome
     }
 
@@ -143,7 +144,6 @@ struct LogWriter {
 
     /// Writes a tick: the commit position becomes a promise on disk.
     mutating func tick(now: Timestamp) throws(AppendError) {
-        let start = end
         do throws(AppendError) {
             try reserve(upTo: end + Int64(FrameHeader.size))
         } catch {
@@ -152,25 +152,37 @@ struct LogWriter {
             return
         }
         pipeline.observe(ingestTime: now.microseconds)
-        buffer.bytes.removeAll(keepingCapacity: true)
         let header = FrameHeader(
             bodyLength: 0, count: 0, basePosition: pipeline.nextPosition,
             ingestTime: pipeline.lastIngestTime, commitPromised: commit, stream: 0,
             bodyChecksum: 0, epoch: epoch, kind: .tick, flags: 0, baseOffset: 0)
         write(header, [])
-        try flush(from: start)
+        try flush()
     }
 
-    private mutating func flush(from start: Int64) throws(AppendError) {
+    /// Makes the encoded frames durable: write, sync, and only then the commit position.
+    private mutating func flush() throws(AppendError) {
         guard !buffer.bytes.isEmpty else { return }
         do {
-            try file.write(buffer.bytes.raw, at: start)
+            try file.write(buffer.bytes.raw, at: bufferStart)
             try file.sync()
         } catch {
             throw .stopped("\(error)")
         }
         buffer.bytes.removeAll(keepingCapacity: true)
+        bufferStart = end
         commit = pipeline.nextPosition
+    }
+
+    /// Makes sure that the next frame has its place: in this segment, or in the next one.
+    private mutating func makeRoom(
+        _ size: Int, now: Timestamp, _ outcome: inout Outcome
+    ) throws(AppendError) {
+        if !isFirst, end + Int64(size) > options.segmentBytes {
+            try flush()
+            try roll(now: now, &outcome)
+        }
+        try reserve(upTo: end + Int64(size))
     }
 
     private mutating func reserve(upTo size: Int64) throws(AppendError) {
@@ -214,6 +226,7 @@ struct LogWriter {
         file = next
         segmentBase = pipeline.nextPosition
         end = Int64(SegmentHeader.size)
+        bufferStart = end
         reserved = end
         outcome.additions.append(.segment(Segment(base: segmentBase, file: file)))
     }

@@ -30,6 +30,8 @@ struct AppendPipeline {
     private struct Producer {
         var epoch: Int16
         var batches: [Batch] = []
+        /// The sequence of the first batch, while it was refused for a passing reason.
+        var held: Int32?
     }
 
     private struct Batch {
@@ -49,6 +51,11 @@ struct AppendPipeline {
     }
 
     mutating func addStream() { nextOffsets.append(0) }
+
+    /// The offset of a stream's next record; nil when there is no such stream.
+    func nextOffset(of stream: UInt32) -> Int64? {
+        Int(stream) < nextOffsets.count ? nextOffsets[Int(stream)] : nil
+    }
 
     /// Decides without changing anything; `commit` does that once the frame is certain.
     func decide(_ header: RecordBatchHeader, stream: StreamID, now: Int64) -> Decision {
@@ -82,7 +89,8 @@ struct AppendPipeline {
                     basePosition: old.basePosition, baseOffset: old.baseOffset, count: old.count,
                     ingestTime: old.ingestTime, isDuplicate: true))
         }
-        let expected = Self.sequence(after: producer.batches.last?.lastSequence ?? -1)
+        let expected =
+            producer.batches.last.map { Self.sequence(after: $0.lastSequence) } ?? producer.held ?? 0
         return header.baseSequence == expected
             ? .place(placed)
             : .refuse(.outOfOrderSequence(expected: expected, found: header.baseSequence))
@@ -106,6 +114,15 @@ struct AppendPipeline {
                 placed: placed))
         if producer.batches.count > Self.rememberedBatches { producer.batches.removeFirst() }
         producers[key] = producer
+    }
+
+    /// Keeps the place of a batch that was to be placed and was refused for a passing reason. A
+    /// producer that is not known yet may begin with any sequence; without this, its second batch
+    /// would be taken for its first.
+    mutating func hold(_ header: RecordBatchHeader, stream: StreamID) {
+        let key = ProducerKey(stream: stream.value, producer: header.producerID)
+        guard header.producerID >= 0, producers[key]?.epoch != header.producerEpoch else { return }
+        producers[key] = Producer(epoch: header.producerEpoch, held: header.baseSequence)
     }
 
     /// Takes a tick's time into the state.

@@ -39,6 +39,18 @@ struct FrameHeader: Equatable {
     /// Bytes of the whole frame on disk.
     var frameSize: Int { Self.frameSize(body: Int(bodyLength)) }
 
+    /// The position after its last record.
+    var endPosition: Int64 { basePosition + Int64(count) }
+
+    /// Whether a whole frame with this header has the body that the header's checksum is of, and
+    /// zeros after it.
+    func matches(_ frame: RawSpan) -> Bool {
+        let bodyEnd = Self.size + Int(bodyLength)
+        return frame.byteCount == frameSize
+            && CRC32C.checksum(frame.extracting(Self.size..<bodyEnd)) == bodyChecksum
+            && frame.extracting(bodyEnd..<frameSize).isAllZero
+    }
+
     static func frameSize(body: Int) -> Int { (size + body + 7) & ~7 }
 
     /// What the header's checksum starts from: it binds the frame to its place, so that a frame

@@ -23,7 +23,51 @@ public enum ReadError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-extension Log {
+/// Reads committed records; any number of threads may share it. It never waits for the appender
+/// beyond a look into the index.
+public struct LogReader: Sendable {
+    let state: LogState
+
+    init(_ state: LogState) { self.state = state }
+
+    /// The log's name.
+    public var id: LogID { state.log }
+
+    /// Every record below it is durable; nothing at or above it is seen.
+    public var commitPosition: Position { Position(state.commit.withLock { $0 }) }
+
+    /// Why the log stopped appending; nil while it goes on.
+    public var failure: AppendError? { state.failure }
+
+    /// All streams, in order of their numbers.
+    public func streams() -> [StreamInfo] {
+        state.withIndex { index in
+            index.streams.enumerated().map {
+                StreamInfo(
+                    id: StreamID(UInt32($0)), name: $1.name, highWatermark: $1.highWatermark)
+            }
+        }
+    }
+
+    /// One stream by name.
+    public func stream(_ name: StreamName) -> StreamInfo? {
+        state.withIndex { index in
+            index.ids[name].map {
+                StreamInfo(
+                    id: $0, name: name, highWatermark: index.streams[Int($0.value)].highWatermark)
+            }
+        }
+    }
+
+    /// One stream by number.
+    public func stream(_ id: StreamID) -> StreamInfo? {
+        state.withIndex { index in
+            guard index.streams.indices.contains(Int(id.value)) else { return nil }
+            let stream = index.streams[Int(id.value)]
+            return StreamInfo(id: id, name: stream.name, highWatermark: stream.highWatermark)
+        }
+    }
+
     /// Bytes read at a time when frames stand side by side.
     private static let readSize = 4 << 20
     /// Frames looked up at a time.
@@ -41,7 +85,7 @@ extension Log {
         var buffer: [UInt8] = []
         while next < limit {
             let from = next
-            let found = withIndex { $0.frames(from: from, upTo: limit, streams, Self.lookupCount) }
+            let found = state.withIndex { $0.frames(from: from, upTo: limit, streams, Self.lookupCount) }
             next = found.next
             var first = 0
             while first < found.entries.count {
@@ -85,18 +129,19 @@ extension Log {
             let start = Int(entry.fileOffset - first.fileOffset)
             let seed = FrameHeader.seed(
                 log: id, segmentBase: segment.base, fileOffset: entry.fileOffset)
-            let bodyEnd = start + FrameHeader.size + Int(entry.bodyLength)
-            guard bodyEnd <= count,
+            let frameEnd = start + entry.frameSize
+            guard frameEnd <= count,
                 let header = FrameHeader(
                     buffer.raw.extracting(start..<(start + FrameHeader.size)), seed: seed),
                 header.bodyLength == entry.bodyLength, header.basePosition == entry.basePosition,
-                CRC32C.checksum(buffer.raw.extracting((start + FrameHeader.size)..<bodyEnd))
-                    == header.bodyChecksum
+                header.matches(buffer.raw.extracting(start..<frameEnd))
+                    || state.options.ignoresChecksums
             else {
                 throw ReadError.damaged(
                     path: segment.file.path, offset: entry.fileOffset,
                     position: entry.basePosition)
             }
+            let bodyEnd = start + FrameHeader.size + Int(entry.bodyLength)
             let bytes = buffer.raw.extracting((start + FrameHeader.size)..<bodyEnd)
             if try !body(FrameView(header, body: bytes)) { return false }
         }
@@ -108,7 +153,7 @@ extension Log {
     public func readStream(
         _ stream: StreamID, from offset: Int64, maxBytes: Int, into output: inout [UInt8]
     ) throws(ReadError) {
-        let places = try withIndex { index in
+        let places = try state.withIndex { index in
             index.batches(of: stream, from: offset, maxBytes: maxBytes)
         }.get()
         var scratch: [UInt8] = []
@@ -131,7 +176,7 @@ extension Log {
     public func offset(ofTimestamp time: Int64, in stream: StreamID) -> (
         offset: Int64, timestamp: Int64
     )? {
-        withIndex { index in
+        state.withIndex { index in
             guard index.streams.indices.contains(Int(stream.value)) else { return nil }
             // Timestamps are the producers': they need not ascend, so all frames are looked at.
             for place in index.streams[Int(stream.value)].frames {

@@ -2,50 +2,12 @@ import VarveBytes
 import VarveFormats
 import VarveSystem
 
-/// What opening a log found and did.
-public struct RecoveryReport: Sendable, Equatable {
-    public internal(set) var segments = 0
-    public internal(set) var frames = 0
-    /// Bytes after the last whole frame that were cut off the last segment; 0 after a clean stop.
-    public internal(set) var tornBytes: Int64 = 0
-    /// Where those bytes were kept.
-    public internal(set) var tornFile: String?
-}
-
-/// What stands where the next frame should begin. An invalid frame is a torn tail only if nothing
-/// after it proves that it had been acknowledged.
-///
-///     rest of the file        later valid frame         last segment   decision
-///     only zeros              -                         yes            end
-///     not zeros               none                      yes            torn
-///     -                       promises more than q      any            damaged
-///     -                       promises at most q        yes            torn
-///     anything                -                         no             damaged
-enum RecoveryDecision: Equatable {
-    case end
-    case torn
-    case damaged(String)
-
-    /// - Parameters:
-    ///   - position: q, the position the invalid frame would have had.
-    ///   - promised: the largest commit position that a valid frame after it promises.
-    static func decide(
-        restIsZero: Bool, isLastSegment: Bool, position: Int64, promised: Int64?
-    ) -> RecoveryDecision {
-        if !isLastSegment { return .damaged("the segment ends before the next one begins") }
-        if let promised, promised > position {
-            return .damaged(
-                "a later frame promises that every record below position \(promised) is durable")
-        }
-        return restIsZero ? .end : .torn
-    }
-}
-
 /// Reads segments from front to back and rebuilds everything the log keeps in memory.
 struct Recovery {
     let log: LogID
     let files: any FileSystem
     let directory: String
+    let options: LogOptions
     var index = LogIndex()
     var pipeline = AppendPipeline()
     var report = RecoveryReport()
@@ -57,9 +19,9 @@ struct Recovery {
     private static let block = 4 << 20
 
     /// Reads one segment; segments come in order of base position.
-    mutating func read(
-        _ file: any File, base: Int64, headerEpoch: UInt32, isLast: Bool
-    ) throws(LogError) {
+    /// - Parameter next: the base position of the segment after it.
+    mutating func read(_ file: any File, _ header: SegmentHeader, next: Int64?) throws(LogError) {
+        let base = header.basePosition
         guard base == pipeline.nextPosition else {
             throw .damaged(
                 path: file.path, offset: 0, position: pipeline.nextPosition,
@@ -67,18 +29,28 @@ struct Recovery {
         }
         index.segments.append(Segment(base: base, file: file))
         report.segments += 1
-        epoch = max(epoch, headerEpoch)
-        var window = FileWindow(file, block: Self.block)
-        var offset = Int64(SegmentHeader.size)
+        epoch = max(epoch, header.epoch)
         let size = try Self.system { () throws(SystemError) in try file.size() }
-        while let frame = try window.frame(at: offset, size, log: log, base: base),
-            frame.header.basePosition == pipeline.nextPosition
-        {
+        var window = FileWindow(
+            file, size: size, log: log, base: base, block: Self.block,
+            ignoresChecksums: options.ignoresChecksums)
+        var offset = Int64(SegmentHeader.size)
+        while let frame = try window.frame(at: offset), continues(frame.header) {
             try take(frame.header, window, bodyStart: frame.bodyStart, at: offset, file.path)
             offset += Int64(frame.header.frameSize)
         }
         end = offset
-        if offset < size { try settle(file, &window, offset, size, base, isLast) }
+        try settle(file, &window, offset, next)
+    }
+
+    /// Whether a valid frame is the one that comes next. One left from an earlier life of the bytes
+    /// is not.
+    private func continues(_ header: FrameHeader) -> Bool {
+        header.epoch >= epoch && header.basePosition == pipeline.nextPosition
+            && header.ingestTime >= pipeline.lastIngestTime
+            && header.commitPromised <= header.basePosition
+            && (header.kind == .tick
+                || pipeline.nextOffset(of: header.stream).map { $0 == header.baseOffset } ?? true)
     }
 
     private mutating func take(
@@ -132,21 +104,26 @@ struct Recovery {
 
     /// Decides about the bytes after the last whole frame, and cuts a torn tail.
     private mutating func settle(
-        _ file: any File, _ window: inout FileWindow, _ offset: Int64, _ size: Int64, _ base: Int64,
-        _ isLast: Bool
+        _ file: any File, _ window: inout FileWindow, _ offset: Int64, _ next: Int64?
     ) throws(LogError) {
-        let rest = try window.survey(from: offset, to: size, log: log, base: base)
-        let decision = RecoveryDecision.decide(
-            restIsZero: rest.isZero, isLastSegment: isLast, position: pipeline.nextPosition,
-            promised: rest.promised)
-        switch decision {
-        case .damaged(let reason):
+        let position = pipeline.nextPosition
+        let rest = try window.survey(from: offset, notOlderThan: epoch)
+        let header = try window.header(at: offset).flatMap { continues($0) ? $0 : nil }
+        let evidence = RecoveryEvidence(
+            hasNext: next != nil, reachesNext: next == position, restIsZero: rest.isZero,
+            hasHeader: header != nil, hasLaterFrame: rest.promised != nil,
+            promisesMore: (rest.promised ?? 0) > position)
+        let decision = RecoveryDecision(evidence)
+        if next == nil { report.decision = decision }
+        switch decision.action {
+        case .goOn: break
+        case .refuse:
             throw .damaged(
-                path: file.path, offset: offset, position: pipeline.nextPosition, reason: reason)
-        case .end: break
-        case .torn:
+                path: file.path, offset: offset, position: position,
+                reason: Self.reason(decision, rest, next))
+        case .cut:
             let lost = try window.copy(offset..<rest.lastNonZero)
-            let name = "torn-\(pipeline.nextPosition)-\(offset)-\(epoch)"
+            let name = "torn-\(position)-\(offset)-\(epoch)"
             try Self.system { () throws(SystemError) in
                 try files.replace(name, in: directory, with: lost)
                 try file.truncate(to: offset)
@@ -154,6 +131,24 @@ struct Recovery {
             }
             report.tornBytes = Int64(lost.count)
             report.tornFile = "\(directory)/\(name)"
+            let written = max(rest.endPosition, header.map { $0.endPosition } ?? 0)
+            if written > position { report.cutPositions = position..<written }
+        }
+    }
+
+    private static func reason(
+        _ decision: RecoveryDecision, _ rest: FileWindow.Rest, _ next: Int64?
+    ) -> String {
+        switch decision {
+        case .recordsMissing:
+            "the next segment begins at position \(next ?? 0)"
+        case .damagedBody:
+            "the frame's body does not match its checksum, and a later frame promises that every"
+                + " record below position \(rest.promised ?? 0) is durable"
+        case .damagedHeader:
+            "there is no valid frame, and a later one promises that every record below position"
+                + " \(rest.promised ?? 0) is durable"
+        default: "the evidence contradicts itself (\(decision))"
         }
     }
 
