@@ -20,21 +20,19 @@ extension Node {
                 Record(key: nil, value: Array($0), timestamp: now)
             }
             let batch = try RecordBatch.encode(records)
-            switch gate.judge(batch.raw, stream: name) {
+            let header = try RecordBatchHeader(reading: batch.raw)
+            switch gate.judge(batch.raw, header: header, stream: stream) {
             case .accept(let flags):
                 try log.createStreams([stream])
                 guard let id = log.stream(stream)?.id else { continue }
                 let placed = try log.append(batch, to: id, flags: flags)
                 end = Position(placed.basePosition.value + Int64(placed.count))
                 appended += placed.count
-            case .reject(let offences):
-                let first = offences.first
+            case .reject(let message, let records):
+                let line = records.first.map { "line \(start + $0.index + 1): \($0.message)" }
                 throw NodeError.refused(
-                    "line \(start + (first?.index ?? 0) + 1): \(first?.reason ?? "refused");"
-                        + " \(appended) records before its batch were appended")
-            case .reserved(let name):
-                throw NodeError.refused("stream \(name) is written by the node only")
-            case .unreadable(let reason): throw NodeError.refused(reason)
+                    "\(line ?? message); \(appended) records before its batch were appended")
+            case .refuse(_, let message): throw NodeError.refused(message)
             }
         }
         return (end, appended)

@@ -6,30 +6,11 @@ import VarveSystem
 
 /// Holds batches against the definitions of their streams before they are appended.
 ///
-/// Judging happens on the threads of connections: the decoders are shared, immutable, and replaced
-/// as a whole when definitions are applied.
-final class StreamGate: Sendable {
-    /// What is to become of a batch.
-    enum Verdict: Sendable, Equatable {
-        case accept(FrameFlags)
-        /// Some records violate their stream's definition.
-        case reject([Offence])
-        /// Nobody but the node writes to this stream.
-        case reserved(String)
-        /// The batch's records cannot be read: which codec was found and which are known.
-        case unreadable(String)
-    }
-
-    /// A record that violates its stream's definition.
-    struct Offence: Sendable, Equatable {
-        let index: Int
-        let reason: String
-    }
-
-    /// Offences reported for one batch.
-    static let offenceLimit = 16
-    /// The prefix of streams that belong to the node.
-    static let reservedPrefix = "varve."
+/// Judging happens on the threads of connections: the decoders are immutable, and replaced as a
+/// whole when definitions are applied.
+final class StreamGate: AppendGate {
+    /// Faults reported for one batch.
+    static let faultLimit = 16
 
     private let decoders: Monitor<[String: RecordDecoder]>
 
@@ -57,28 +38,43 @@ final class StreamGate: Sendable {
     /// Whether a stream's records have declared fields.
     func isDeclared(_ stream: String) -> Bool { decoders.withLock { $0[stream] != nil } }
 
-    /// Judges a batch whose checksum is right.
-    func judge(_ batch: RawSpan, stream: String) -> Verdict {
-        guard let decoder = decoders.withLock({ $0[stream] }) else {
-            return stream.hasPrefix(Self.reservedPrefix) ? .reserved(stream) : .accept([])
+    /// Written views take values from producers.
+    func opens(reserved stream: StreamName) -> Bool { isDeclared(stream.name) }
+
+    func judge(_ batch: RawSpan, header: RecordBatchHeader, stream: StreamName) -> GateVerdict {
+        guard let decoder = decoders.withLock({ $0[stream.name] }) else {
+            return stream.isReserved
+                ? .refuse(
+                    .reservedStream, message: "stream \(stream.name) is written by the node only")
+                : .accept([])
         }
-        var offences: [Offence] = []
+        guard header.compression == Compression.none || header.compression == .lz4 else {
+            let codec = header.compression.map { "\($0)" } ?? "unknown"
+            return .refuse(
+                .unsupportedCompression,
+                message: "stream \(stream.name) is declared, so its records are read, and codec"
+                    + " \(codec) is not; use compression.type=lz4 or none")
+        }
+        var faults: [RecordFault] = []
         var slots: [Value] = []
         var scratch: [UInt8] = []
         do {
             try RecordBatch.forEachRecord(batch, scratch: &scratch) { record in
                 // A record without a value retracts a fact; it has no fields.
-                guard offences.count < Self.offenceLimit, let value = record.value else { return }
+                guard faults.count < Self.faultLimit, let value = record.value else { return }
                 do {
                     try decoder.check(value, timestamp: record.timestamp, slots: &slots)
                 } catch {
-                    offences.append(Offence(index: record.offsetDelta, reason: "\(error)"))
+                    faults.append(RecordFault(index: record.offsetDelta, message: "\(error)"))
                 }
             }
         } catch {
-            return .unreadable("\(error)")
+            return .reject(message: "\(error)", records: [])
         }
-        if offences.isEmpty { return .accept([]) }
-        return decoder.stream.policy == .quarantine ? .accept(.quarantined) : .reject(offences)
+        if faults.isEmpty { return .accept([]) }
+        if decoder.stream.policy == .quarantine { return .accept(.quarantined) }
+        return .reject(
+            message: "record \(faults[0].index) of the batch: \(faults[0].message)",
+            records: faults)
     }
 }
