@@ -107,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: dependencies([
-                "VarveBytes", "VarveSystem", "VarveFormats", "VarveNode", "VarveProtocols",
+                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols", "VarveNode",
             ]),
             swiftSettings: settings
         ),

@@ -1,3 +1,4 @@
+import VarveBytes
 import VarveFormats
 import VarveLog
 import VarveNode
@@ -30,7 +31,9 @@ final class Session {
                         + (text.isEmpty ? "" : " (\(text))"))
             }
             target = .remote(
-                try HTTPClient(host: address.http.host, port: address.http.port), address)
+                HTTPClient(
+                    host: address.http.host, port: address.http.port, timeout: .seconds(3600)),
+                address)
             return
         }
         if !creates, (try? PosixFileSystem().list("\(directory)/log")) == nil {
@@ -58,14 +61,15 @@ final class Session {
             value.map { "\(name.percentEncoded)=\($0.percentEncoded)" }
         }
         let suffix = items.isEmpty ? "" : "?" + items.joined(separator: "&")
-        guard
-            let request = HTTPRequest(
-                method: method, target: path + suffix, headers: [:], body: body)
-        else { throw CommandError.usage("\(path) is no path") }
         let response: HTTPResponse
         switch target {
-        case .remote(let client, _): response = try client.send(request)
-        case .embedded(_, let api): response = api.respond(request)
+        case .remote(let client, _): response = try client.send(method, path + suffix, body: body)
+        case .embedded(_, let api):
+            guard
+                let request = HTTPRequest(
+                    method: method, target: path + suffix, headers: [:], body: body)
+            else { throw CommandError.usage("\(path) is no path") }
+            response = api.respond(request)
         }
         if response.status.isSuccess { return response }
         let json = try? JSON(parsing: response.body.raw)

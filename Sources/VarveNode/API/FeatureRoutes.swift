@@ -30,6 +30,9 @@ extension NodeAPI {
                         names: served.row.map(\.field.name), values: served.row.map(\.value),
                         time: time, position: served.position, node))
             },
+            Route("GET", "/v1/services/*", "What a service needs and gives: names and types") { call in
+                try Self.describe(node, call.values[0])
+            },
             Route("POST", "/v1/views/*/read", "A view's features for {keys, at?, min_position?}") {
                 call in
                 let body = try call.json()
@@ -51,6 +54,27 @@ extension NodeAPI {
                     ]))
             },
         ]
+    }
+
+    private static func describe(_ node: Node, _ name: String) throws -> HTTPResponse {
+        func members(_ fields: [Field]) -> JSON {
+            .object(fields.map { .init($0.name, .string($0.typeText)) })
+        }
+        return try node.online.read { state in
+            guard let service = state.pinned.services[name] else {
+                throw NodeError.notFound(
+                    "there is no service \(name); the services are "
+                        + state.pinned.services.keys.sorted().joined(separator: ", "))
+            }
+            return .json(
+                .object([
+                    .init("service", .string(name)),
+                    .init("keys", members(service.plan.keyFields)),
+                    .init("inputs", members(service.plan.service.inputs)),
+                    .init("columns", members(service.plan.columns)),
+                    .init("definitions", service.versions.json),
+                ]))
+        }
     }
 
     private static func readView(_ node: Node, _ name: String, _ body: JSON) throws

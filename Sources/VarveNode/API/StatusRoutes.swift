@@ -20,6 +20,9 @@ extension NodeAPI {
                         "problems": .array(problems.map { .string($0) }),
                     ], status: problems.isEmpty ? .ok : .serviceUnavailable)
             },
+            Route("GET", "/v1/position", "The commit position: every record below it is durable") {
+                _ in .json(["position": position(node.log.commitPosition, node)])
+            },
             Route("GET", "/v1/status", "Positions of log and projections, streams, generations") {
                 _ in .json(Self.status(node))
             },

@@ -104,7 +104,7 @@ struct Backtest {
                 var position: JSON?
                 if next > first {
                     appended += try feed.finish()
-                    position = try session.json("GET", "/v1/status")["log"]
+                    position = try session.json("GET", "/v1/position")["position"]
                 }
                 let reply = try session.json(
                     "POST", "/v1/predict",
@@ -152,22 +152,11 @@ struct Backtest {
         let models = try session.json("GET", "/v1/models")["models"]?.arrayValue ?? []
         let service = models.first { $0["name"]?.stringValue == String(name) }?["versions"]?
             .arrayValue?.last?["service"]?.stringValue
-        let definitions =
-            try session.json("GET", "/v1/definitions")["definitions"]?.arrayValue ?? []
-        func definition(_ type: String, _ name: String?) -> JSON? {
-            definitions.first {
-                $0["type"]?.stringValue == type && $0["name"]?.stringValue == name
-            }?["definition"]
+        let json = try session.json("GET", "/v1/services/\((service ?? "").asSegment)")
+        func names(_ group: String) -> [String] {
+            (json[group]?.objectValue ?? []).map(\.name)
         }
-        let inputs = definition("service", service)?["inputs"]?.objectValue?.map(\.name) ?? []
-        var keys: [String] = []
-        for item in definitions where item["type"]?.stringValue == "view" {
-            for key in item["definition"]?["entity"]?.objectValue?.map(\.name) ?? []
-            where requests[key] != nil && !keys.contains(key) {
-                keys.append(key)
-            }
-        }
-        return Needs(keys: keys, inputs: inputs)
+        return Needs(keys: names("keys"), inputs: names("inputs"))
     }
 
     private func body(_ row: Int, _ time: Timestamp, _ needs: Needs, _ position: JSON?) -> JSON {

@@ -1,5 +1,7 @@
 import VarveFormats
+import VarveLog
 import VarveNode
+import VarveProjections
 import VarveSystem
 
 /// Running a node, and looking at one.

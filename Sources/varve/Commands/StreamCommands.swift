@@ -90,19 +90,18 @@ struct RecordFeed {
             Record(key: nil, value: value, timestamp: now),
             to: StreamName(name: stream, partition: 0))
         sent += 1
-        try check()
+        try check(producer.takeResults())
     }
 
     /// Waits until everything sent is durable; answers how many records that were.
     mutating func finish() throws -> Int {
-        try producer.flush()
-        try check()
+        try check(try producer.flush())
         defer { sent = 0 }
         return sent
     }
 
-    private func check() throws {
-        for result in producer.takeResults() {
+    private func check(_ results: [KafkaProducer.BatchResult]) throws {
+        for result in results {
             if case .failure(let refusal) = result.outcome {
                 let line = result.firstRecord + (refusal.records.first?.index ?? 0) + 1
                 throw CommandError.failure(

@@ -1,4 +1,5 @@
 import VarveFormats
+import VarveProtocols
 import VarveSystem
 
 /// Training sets.
