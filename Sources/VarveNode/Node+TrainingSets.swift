@@ -37,7 +37,7 @@ extension Node {
         }
         let basis = request.basis ?? log.commitPosition
         let build = TrainingSet.Request(
-            service: request.service, definitions: service.closure, versions: service.versions,
+            service: request.service, definitions: service.definitions, versions: service.versions,
             mode: request.mode, basis: basis)
         let (spine, source) = try spine(request, try build.plan(), basis)
         let set = try TrainingSet(log, build, spine, source: source, progress: progress)

@@ -55,7 +55,7 @@ public struct BlastRadius: Sendable {
             guard let service = candidate.pinned.services[recipe.service],
                 service.versions.digest != recipe.versions.digest
             else { continue }
-            let set = try reproduction.rebuild(recipe, service.closure, service.versions)
+            let set = try reproduction.rebuild(recipe, service.definitions, service.versions)
             let columns = set.manifest.columns.filter { column in
                 recipe.digests.first { $0.column == column.field.name }?.digest
                     != column.digest.description

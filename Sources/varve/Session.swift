@@ -87,7 +87,8 @@ final class Session {
     func json(
         _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8] = []
     ) throws -> JSON {
-        try JSON(parsing: try send(method, path, query: query, body: body).body.raw)
+        let response = try send(method, path, query: query, body: body)
+        return try JSON(parsing: response.body.raw)
     }
 
     /// Gives an embedded directory up.

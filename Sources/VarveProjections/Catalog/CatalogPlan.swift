@@ -34,7 +34,7 @@ public struct CatalogPlan: Sendable {
     public init(_ document: JSON, _ catalog: Catalog) throws {
         let current = catalog.inForce()
         let inForce = try Catalog.read(current)
-        let read = try Definitions(reading: document, inForce: inForce)
+        let read = try Definitions(reading: document, over: inForce)
         var parts = current.map { (kind: $0.kind, name: $0.name, canonical: $0.canonical) }
         var steps: [Step] = []
         let canonicals =
@@ -55,16 +55,6 @@ public struct CatalogPlan: Sendable {
                 parts[index].canonical = canonical
             } else {
                 parts.append((kind, name, canonical))
-            }
-        }
-        for stream in read.streams {
-            if let old = inForce.streams.first(where: { $0.name == stream.name }),
-                let reason = stream.incompatibility(with: old)
-            {
-                throw DefinitionErrors([
-                    DefinitionError(
-                        path: "streams.\(stream.name)", value: nil, expectation: reason)
-                ])
             }
         }
         self.steps = steps

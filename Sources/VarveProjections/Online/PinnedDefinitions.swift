@@ -40,30 +40,40 @@ public struct PinnedDefinitions: Sendable {
     private init(_ definitions: Definitions, _ versions: [Catalog.Version]) {
         self.definitions = definitions
         self.versions = versions
-        services = Dictionary(
-            uniqueKeysWithValues: definitions.services.map { service in
-                let closure = definitions.closure(ofService: service.name)
-                return (
-                    service.name,
-                    PreparedService(
-                        plan: ServicePlan(service, definitions), closure: closure,
-                        versions: Self.versions(of: closure, service.name, versions))
-                )
-            })
+        var services: [String: PreparedService] = [:]
+        for service in definitions.services {
+            guard let digest = definitions.digest(ofService: service.name) else { continue }
+            let used = definitions.using(service)
+            services[service.name] = PreparedService(
+                plan: ServicePlan(service, definitions), definitions: used,
+                versions: Self.versions(of: used, digest, versions))
+        }
+        self.services = services
     }
 
-    /// The versions that a service's closure consists of.
+    /// The versions that a service rests on.
     private static func versions(
-        of closure: Definitions, _ name: String, _ versions: [Catalog.Version]
+        of used: Definitions, _ digest: Digest, _ versions: [Catalog.Version]
     ) -> ServiceVersions {
         let names: [Catalog.Kind: Set<String>] = [
-            .stream: Set(closure.streams.map(\.name)), .view: Set(closure.views.map(\.name)),
-            .service: [name],
+            .stream: Set(used.streams.map(\.name)), .view: Set(used.views.map(\.name)),
+            .service: Set(used.services.map(\.name)),
         ]
         return ServiceVersions(
-            digest: closure.digest,
+            digest: digest,
             versions: versions.filter { names[$0.kind]?.contains($0.name) ?? false }
                 .map { .init(kind: $0.kind, name: $0.name, number: $0.number) })
+    }
+}
+
+extension Definitions {
+    /// A service with the whole views and streams that it uses.
+    fileprivate func using(_ service: ServiceDefinition) -> Definitions {
+        let views = self.views.filter { service.views.contains($0.name) }
+        let names = Set(views.map(\.streamName))
+        return Definitions(
+            streams: streams.filter { names.contains($0.name) }, views: views,
+            services: [service])
     }
 }
 
@@ -71,8 +81,8 @@ public struct PinnedDefinitions: Sendable {
 public struct PreparedService: Sendable {
     /// Over the views of the whole set of definitions.
     public let plan: ServicePlan
-    /// The service with just the views and streams it uses.
-    public let closure: Definitions
+    /// The service with the views and streams that it uses.
+    public let definitions: Definitions
     public let versions: ServiceVersions
 }
 
@@ -138,7 +148,7 @@ extension Catalog {
         }
         let definitions = try Self.read(found)
         guard let service = definitions.services.first,
-            definitions.closure(ofService: service.name).digest == wanted.digest
+            definitions.digest(ofService: service.name) == wanted.digest
         else { return nil }
         return definitions
     }

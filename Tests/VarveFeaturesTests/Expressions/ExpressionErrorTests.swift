@@ -28,7 +28,8 @@ struct ExpressionErrorTests {
             ("nosuchthing(1)", "1:1 \"nosuchthing\" | a function"),
             (
                 "log",
-                "1:1 \"log\" without arguments | a field, or the function's arguments in parentheses"
+                "1:1 \"log\" without arguments | "
+                    + "a field, or the function's arguments in parentheses"
             ),
             ("log()", "1:1 0 arguments | log(x)"), ("log(1, 2)", "1:1 2 arguments | log(x)"),
             ("if(late, 1)", "1:1 2 arguments | if(condition, a, b)"),
@@ -50,7 +51,8 @@ struct ExpressionErrorTests {
             ("concat(carrier, 1)", "1:17 \"1\" of type int64 | a string; to_string(x) makes one"),
             (
                 "carrier + 'x'",
-                "1:1 \"carrier\" of type string | numbers on both sides of \"+\"; concat(a, b) joins texts"
+                "1:1 \"carrier\" of type string | "
+                    + "numbers on both sides of \"+\"; concat(a, b) joins texts"
             ),
             ("seats + carrier", "1:9 \"carrier\" of type string | a number"),
             (
@@ -70,7 +72,8 @@ struct ExpressionErrorTests {
             ),
             (
                 "time > '2013-01-01T00:00:00Z'",
-                "1:8 '2013-01-01T00:00:00Z' of type string | timestamp, as the value before it | to_timestamp('2013-01-01T00:00:00Z')"
+                "1:8 '2013-01-01T00:00:00Z' of type string | timestamp, as the value before it | "
+                    + "to_timestamp('2013-01-01T00:00:00Z')"
             ),
             (
                 "late < true",
@@ -122,11 +125,13 @@ struct ExpressionErrorTests {
             ),
             (
                 "and 1",
-                "1:1 the word \"and\" | a field, a value or a function; a field of this name stands in backticks"
+                "1:1 the word \"and\" | a field, a value or a function; "
+                    + "a field of this name stands in backticks"
             ),
             (
                 "5x",
-                "1:1 \"5x\" | a number, or a duration such as \"90s\", \"6h\" or \"7d\" without quotes"
+                "1:1 \"5x\" | a number, "
+                    + "or a duration such as \"90s\", \"6h\" or \"7d\" without quotes"
             ),
             (
                 "9223372036854775808",
@@ -134,7 +139,8 @@ struct ExpressionErrorTests {
             ),
             (
                 "99999999999999999999",
-                "1:1 99999999999999999999 | an integer up to 9223372036854775807, or a decimal number such as 1e20"
+                "1:1 99999999999999999999 | "
+                    + "an integer up to 9223372036854775807, or a decimal number such as 1e20"
             ),
             ("1e999", "1:1 1e999 | a number below 1.8e308"),
             (".5", "1:1 \".\" | the word of this language: 0.5 for a fraction below one"),

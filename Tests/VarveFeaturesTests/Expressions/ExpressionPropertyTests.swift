@@ -81,9 +81,12 @@ struct ExpressionGenerator {
         case .float64: return float(depth)
         case .string: return string(depth)
         case .timestamp:
-            return random.below(2) == 0
-                ? "\(text(.timestamp, depth)) \(one("+", "-")) \(text(.int64, depth))"
-                : "to_timestamp(\(random.below(2) == 0 ? text(.int64, depth) : numberText(.timestamp, depth)))"
+            if random.below(2) == 0 {
+                return "\(text(.timestamp, depth)) \(one("+", "-")) \(text(.int64, depth))"
+            }
+            let argument =
+                random.below(2) == 0 ? text(.int64, depth) : numberText(.timestamp, depth)
+            return "to_timestamp(\(argument))"
         }
     }
 
