@@ -1,16 +1,3 @@
-<<<<<<< HEAD
-import VarveBytes
-import Foundation
-
-/// Files of the repository's `fixtures` folder.
-enum Fixture {
-    static func text(_ path: String) throws -> String {
-        let root = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        return String(
-            decoding: try Data(contentsOf: root.appending(path: "fixtures/\(path)")), as: UTF8.self)
-    }
-=======
 import FoundationEssentials
 import Testing
 
@@ -27,6 +14,10 @@ enum Fixture {
 
     static func bytes(_ path: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: root.appending(path: "fixtures").appending(path: path)))
+    }
+
+    static func text(_ path: String) throws -> String {
+        String(decoding: try bytes(path), as: UTF8.self)
     }
 
     /// Expects the bytes of a golden file. `VARVE_UPDATE_GOLDEN=1` rewrites it instead: commit
@@ -46,6 +37,4 @@ enum Fixture {
             "differs from fixtures/\(path); VARVE_UPDATE_GOLDEN=1 rewrites it",
             sourceLocation: location)
     }
-
->>>>>>> defs
 }
