@@ -51,6 +51,27 @@ extension Definitions {
     }
 }
 
+/// Reads a definition document and gathers its mistakes.
+struct DefinitionReader {
+    var errors: [DefinitionError] = []
+    let inForce: Definitions
+    /// Fields by stream, in force or in the document; nil where the document's are in error.
+    var streamFields: [String: [Field]?] = [:]
+    /// Entities and features by view, as `streamFields`.
+    var viewOutlines: [String: ViewOutline?] = [:]
+    /// Whether the document has streams, or views, whose names are in error: then an unknown name
+    /// may be one of theirs, and is no error of its own.
+    var (hasNamelessStreams, hasNamelessViews) = (false, false)
+
+    /// What services need to know about a view.
+    struct ViewOutline {
+        let entity: [Field]
+        let features: [Field]
+    }
+
+    init(inForce: Definitions) { self.inForce = inForce }
+}
+
 extension DefinitionReader {
     /// The whole document: streams first, then views over them, then services over those, in
     /// whatever order it has them. Incomplete unless `errors` stays empty.

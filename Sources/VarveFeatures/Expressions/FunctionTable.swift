@@ -129,6 +129,15 @@ enum FunctionTable {
             shape: .overloads([
                 Overload(parameters: [.float64, .float64], result: .float64, operation: .pow)
             ])),
+        Entry(
+            name: "haversine_km", parameters: "latitude1, longitude1, latitude2, longitude2",
+            summary: "kilometres along a sphere of radius 6371.0088 between two points in degrees; "
+                + "null unless latitudes are within 90 and longitudes within 180",
+            shape: .overloads([
+                Overload(
+                    parameters: [.float64, .float64, .float64, .float64], result: .float64,
+                    operation: .haversine)
+            ])),
 
         text("lower", "s", 1, .string, .lower, "A to Z in lower case; other letters stay"),
         text("upper", "s", 1, .string, .upper, "a to z in upper case; other letters stay"),

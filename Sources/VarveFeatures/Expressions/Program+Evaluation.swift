@@ -135,6 +135,15 @@ extension Program {
         case .log10: registers.float(step, Elementary.log10)
         case .log1p: registers.float(step, Elementary.log1p)
         case .pow: registers.floats(step, Elementary.pow)
+        case .haversine:
+            guard !(step.left..<step.left + 4).contains(where: registers.isNull) else {
+                return registers.setNull(step.target)
+            }
+            registers.set(
+                step.target,
+                Elementary.haversineKilometres(
+                    registers.float(step.left), registers.float(step.left + 1),
+                    registers.float(step.left + 2), registers.float(step.left + 3)))
         case .floatToInt:
             guard !registers.isNull(step.left) else { return registers.setNull(step.target) }
             registers.set(

@@ -76,6 +76,8 @@ enum Operation: UInt8, Sendable, Hashable {
     case equalFloat, unequalFloat, lessFloat, notMoreFloat
     case sqrt, exp, log, log2, log10, log1p, pow
     case floatToInt
+    /// Four registers from `left` on.
+    case haversine
 
     // Parts of the time in register `left`, seen at an offset of `right` microseconds from UTC.
     case year, month, day, hour, minute, dayOfWeek

@@ -63,6 +63,17 @@ struct ServiceTests {
         }
         let argument = try #require(source.features[0].argument)
         #expect(closure.streams[0].fields[argument.reads[0]].name == "price")
+        let other = try Documents.read(
+            """
+            { "streams": [ { "name": "s", "fields": { "a": "string", "b": "string", "c": "bool" },
+                "key": ["a"] } ],
+              "views": [ { "name": "v", "entity": { "b": "string" }, "source": "s",
+                "features": [ { "name": "n", "count": "*", "window": "lifetime" } ] } ],
+              "services": [ { "name": "x", "features": [ "v.n" ] } ] }
+            """)
+        let kept = other.closure(ofService: "x")?.streams.first?.fields.map(\.name)
+        #expect(kept == ["a", "b"])
+        #expect(other.entity(ofService: "x") == [Field(name: "b", type: .string)])
         #expect(all.closure(ofService: "delay")?.views.map(\.name) == ["airport", "user"])
         #expect(all.closure(ofService: "none") == nil)
         #expect(try Definitions(reading: closure.canonical) == closure)

@@ -124,6 +124,48 @@ struct ElementaryFunctionTests {
         #expect(Elementary.log1p(0) == 0)
     }
 
+    @Test("distances agree with the C library")
+    func distances() {
+        func library(_ a: (Double, Double), _ b: (Double, Double)) -> Double {
+            let radian = Double.pi / 180
+            let north = Glibc.sin((b.0 - a.0) / 2 * radian)
+            let east = Glibc.sin((b.1 - a.1) / 2 * radian)
+            let widths = Glibc.cos(a.0 * radian) * Glibc.cos(b.0 * radian)
+            let h = min(1, north * north + widths * east * east)
+            return 2 * 6371.0088 * Glibc.atan2(h.squareRoot(), (1 - h).squareRoot())
+        }
+        var random = SplitMix64(seed: 20)
+        for round in 0..<20_000 {
+            let width = [180, 1, 1e-6][round % 3]
+            let a = (Self.near(0, 90, &random), Self.near(0, 180, &random))
+            let b = (
+                max(-90, min(90, a.0 + Self.near(0, width / 2, &random))),
+                max(-180, min(180, a.1 + Self.near(0, width, &random)))
+            )
+            let mine = Elementary.haversineKilometres(a.0, a.1, b.0, b.1)
+            let theirs = library(a, b)
+            // Near the poles the library's cosine of a right angle, which is not 0, tells.
+            let slack = max(a.0.magnitude, b.0.magnitude) > 80 ? 1e-12 : 0
+            #expect(
+                (mine - theirs).magnitude <= 4e-15 * theirs + slack, "\(a) \(b): \(mine), \(theirs)"
+            )
+            #expect(mine == Elementary.haversineKilometres(b.0, b.1, a.0, a.1))
+        }
+        #expect(Elementary.haversineKilometres(50, 8, 50, 8) == 0)
+        #expect(Elementary.haversineKilometres(90, 0, -90, 0) == 6371.0088 * Double.pi)
+        #expect(Elementary.haversineKilometres(0, -90, 0, 90) == 6371.0088 * Double.pi)
+        #expect(Elementary.haversineKilometres(90.1, 0, 0, 0).isNaN)
+        #expect(Elementary.haversineKilometres(0, 0, 0, -180.1).isNaN)
+        for degrees in stride(from: -180.0, through: 180, by: 0.25) {
+            let sine = Glibc.sin(degrees * (Double.pi / 180))
+            #expect((Elementary.sine(degrees: degrees) - sine).magnitude < 4e-16)
+        }
+        for step in 0...4096 {
+            let x = Double(step) / 4096
+            #expect(distance(Elementary.arctangent(x), Glibc.atan(x)) <= 2)
+        }
+    }
+
     @Test("edges are those of IEEE 754")
     func edges() {
         let values = [
@@ -151,6 +193,15 @@ struct ElementaryFunctionTests {
         #expect(Elementary.exp(-10.5).bitPattern == 0x3EFC_DFC2_63F6_A0BA)
         #expect(Elementary.log2(10).bitPattern == 0x400A_934F_0979_A371)
         #expect(Elementary.log1p(1e-5).bitPattern == 0x3EE4_F8AE_A9AE_7317)
+        // One unit in the last place from the exact value, each.
+        for (from, to, known) in [
+            ((40.6413, -73.7781), (51.47, -0.4543), 0x40B5_A404_DB3A_92F3),
+            ((52, 13), (52.001, 13.002), 0x3FC6_93A5_DF01_99BF),
+            ((-33.9, 151.2), (40.6, -73.8), 0x40CF_43B8_DCF8_1475),
+        ] as [((Double, Double), (Double, Double), UInt64)] {
+            let bits = Elementary.haversineKilometres(from.0, from.1, to.0, to.1).bitPattern
+            #expect(bits == known, "\(String(bits, radix: 16))")
+        }
         #expect(Elementary.pow(1.1, 10.5).bitPattern == 0x4005_C341_A3D4_0F19)
     }
 }

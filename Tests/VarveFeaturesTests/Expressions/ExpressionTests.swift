@@ -111,6 +111,9 @@ struct ExpressionTests {
             ("pow(-8, 0.5)", .null),
             ("pow(0, -1)", .null), ("pow(0, 0)", .float64(1)), ("pow(10, 400)", .null),
             ("LN(1)", .float64(0)),
+            ("haversine_km(40.6, i, 40.6, i)", .float64(0)), ("haversine_km(0, 0, 91, 0)", .null),
+            ("haversine_km(0, 0, nf, 0)", .null),
+            ("haversine_km(0, 0, 0, 180) > 20015", .bool(true)),
             // Texts.
             ("lower(s)", .string("oslo gårdermoen")), ("upper('abcå')", .string("ABCå")),
             ("length(s)", .int64(15)),
