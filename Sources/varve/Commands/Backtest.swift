@@ -25,7 +25,8 @@ struct Backtest {
         until = try Self.time(invocation, "until") ?? .distantFuture
         let path = try invocation.required("requests")
         do {
-            requests = try Table(csv: try readInput(path).raw, types: ["time": .timestamp])
+            let bytes = try readInput(path)
+            requests = try Table(csv: bytes.raw, types: ["time": .timestamp])
         } catch let error as CSVError {
             throw CommandError.failure("\(path): \(error)")
         }
