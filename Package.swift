@@ -50,7 +50,10 @@ let tests: [(name: String, edges: [String])] = [
     ("VarveBytesTests", ["VarveBytes"]),
     ("VarveSystemTests", ["VarveBytes", "VarveSystem"]),
     ("VarveFormatsTests", ["VarveBytes", "VarveFormats"]),
-    ("VarveLogTests", ["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog"]),
+    (
+        "VarveLogTests",
+        ["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveSimulation"]
+    ),
     ("VarveFeaturesTests", ["VarveBytes", "VarveFormats", "VarveFeatures"]),
     ("VarveModelsTests", ["VarveBytes", "VarveFormats", "VarveModels"]),
     ("VarveProtocolsTests", ["VarveBytes", "VarveFormats", "VarveProtocols"]),
@@ -78,6 +81,17 @@ let tests: [(name: String, edges: [String])] = [
     ("TidyTests", []),
 ]
 
+/// The simulator: a library for the tests, an executable for long runs.
+let simulation: [Target] = [
+    .target(
+        name: "VarveSimulation",
+        dependencies: dependencies(["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog"]),
+        path: "Tests/VarveSimulation", swiftSettings: settings),
+    .executableTarget(
+        name: "varve-simulate", dependencies: dependencies(["VarveSimulation"]),
+        path: "Tests/varve-simulate", swiftSettings: settings),
+]
+
 func dependencies(_ names: [String]) -> [Target.Dependency] {
     names.map { .byName(name: $0) }
 }
@@ -93,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: dependencies([
-                "VarveBytes", "VarveSystem", "VarveFormats", "VarveNode", "VarveProtocols",
+                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols", "VarveNode",
             ]),
             swiftSettings: settings
         ),
@@ -101,5 +115,5 @@ let package = Package(
         .target(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
     } + tests.map {
         .testTarget(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
-    }
+    } + simulation
 )

@@ -79,4 +79,19 @@ extension Array where Element == UInt8 {
         // Safe: the buffer is only read, and does not leave the closure.
         unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }
+
+    /// Overwrites the bytes from `offset` on with a copy of borrowed ones; stops the program when
+    /// they do not fit.
+    public mutating func overwrite(at offset: Int, with bytes: RawSpan) {
+        precondition(
+            offset >= 0 && count - offset >= bytes.byteCount,
+            "\(bytes.byteCount) bytes at \(offset) of \(count)")
+        // Safe: the precondition proves that the bytes fit; two arrays never overlap.
+        unsafe withUnsafeMutableBytes { target in
+            unsafe bytes.withUnsafeBytes { source in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...])
+                    .copyMemory(from: source)
+            }
+        }
+    }
 }

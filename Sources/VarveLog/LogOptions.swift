@@ -12,5 +12,9 @@ public struct LogOptions: Sendable {
     /// is on disk too.
     public var tickAfter = Duration.milliseconds(100)
 
+    /// A mistake that only the simulator makes, to show that it would be noticed: bodies are taken
+    /// for good whatever their checksums say.
+    @_spi(Simulation) public var ignoresChecksums = false
+
     public init() {}
 }

@@ -1,4 +1,5 @@
 import VarveBytes
+import VarveSystem
 
 /// A record's place in the log's single total order; dense over the whole log, from 0. "State at
 /// position p" is the fold of all records below p.
@@ -39,6 +40,9 @@ public struct LogID: Sendable, Hashable {
         precondition(bytes.count == 16, "a log id of \(bytes.count) bytes, expected 16")
         self.bytes = bytes
     }
+
+    /// A name that no other log has.
+    public static func random() -> LogID { LogID(RandomSource.bytes(16)) }
 
     /// A position as every public interface shows it: `<12 hex digits of the id>@<number>`.
     public func text(of position: Position) -> String {

@@ -42,6 +42,11 @@ public struct Output: Sendable, Equatable {
     /// `width` values for each row, row-major.
     public let values: Values
 
+    /// The values of a float output; nil for others.
+    public var floats: [Float]? {
+        if case .float32(let values) = values { values } else { nil }
+    }
+
     /// The type of the values.
     public var kind: ValueKind {
         switch values {

@@ -6,7 +6,8 @@ internal import VarveBytes
 /// Durability follows POSIX: written bytes are durable after `File.sync`, created, renamed and
 /// removed names after `syncDirectory` of the directory that holds them.
 public protocol FileSystem: Sendable {
-    /// Creates a directory and those above it; nothing happens when it exists.
+    /// Creates a directory and those above it; nothing happens when it exists. Their names are
+    /// durable after `syncDirectory`, as those of files are.
     func createDirectory(_ path: String) throws(SystemError)
     /// The names in a directory, sorted, without `.` and `..`.
     func list(_ directory: String) throws(SystemError) -> [String]

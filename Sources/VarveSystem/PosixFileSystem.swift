@@ -19,6 +19,8 @@ public struct PosixFileSystem: FileSystem {
             }
             try createDirectory(String(path[..<slash]))
             try createDirectory(path)
+            // The caller knows the last parent only.
+            try syncDirectory(String(path[..<slash]))
         default:
             throw .last("mkdir", path)
         }

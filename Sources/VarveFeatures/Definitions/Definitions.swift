@@ -14,3 +14,17 @@ public struct Definitions: Sendable, Equatable {
         self.services = services
     }
 }
+
+extension Definitions {
+    /// The stream that a view's facts arrive on, declared or, for a written view, implied.
+    public func stream(of view: ViewDefinition) -> StreamDefinition {
+        switch view.source {
+        case .written: return StreamDefinition(writing: view)
+        case .derived(let source):
+            guard let stream = streams.first(where: { $0.name == source.stream }) else {
+                preconditionFailure("view \(view.name) has no stream \(source.stream)")
+            }
+            return stream
+        }
+    }
+}

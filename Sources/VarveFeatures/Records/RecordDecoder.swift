@@ -1,0 +1,178 @@
+public import VarveBytes
+import VarveFormats
+
+/// Reads the records of one declared stream: JSON objects into slots, one for each field of the
+/// definition, in its order.
+///
+/// A record has every field that is not nullable and no field that the definition does not know:
+/// a misspelt name is an error, not a null.
+public struct RecordDecoder: Sendable {
+    public let stream: StreamDefinition
+    private let names: [[UInt8]]
+    private let eventTimeSlot: Int?
+    private let knownTimeSlot: Int?
+    private let idSlot: Int?
+    private let expectations: [Expectation]
+
+    /// A decoder for a stream whose definition has been checked.
+    public init(_ stream: StreamDefinition) {
+        self.stream = stream
+        names = stream.fields.map { Array($0.name.utf8) }
+        expectations = stream.expectations
+        eventTimeSlot =
+            switch stream.eventTime {
+            case .record: nil
+            case .field(let name), .count(let name, _): stream.index(of: name)
+            }
+        knownTimeSlot =
+            if case .field(let name) = stream.knownTime { stream.index(of: name) } else { nil }
+        idSlot = stream.id.flatMap { stream.index(of: $0) }
+    }
+
+    /// Reads one record's value.
+    /// - Parameter slots: receives one value for each field; its storage is reused.
+    public func decode(_ value: RawSpan, into slots: inout [Value]) throws(RecordRefusal) {
+        slots.removeAll(keepingCapacity: true)
+        for _ in names { slots.append(.null) }
+        do {
+            var scanner = JSONScanner(value)
+            var seen: UInt64 = 0
+            var next = 0
+            try scanner.beginObject()
+            while let name = try scanner.nextName() {
+                let slot = try slot(of: name, in: scanner, guess: next)
+                if slot < 64 {
+                    guard seen & (1 << UInt64(slot)) == 0 else {
+                        throw RecordRefusal(
+                            field: stream.fields[slot].name, found: "there twice",
+                            expected: "each field once")
+                    }
+                    seen |= 1 << UInt64(slot)
+                }
+                slots[slot] = try read(try scanner.scalar(), scanner, stream.fields[slot])
+                next = slot + 1
+            }
+            try scanner.end()
+        } catch let error as RecordRefusal {
+            throw error
+        } catch {
+            throw RecordRefusal(field: nil, found: "not JSON (\(error))", expected: "an object")
+        }
+        for (slot, field) in stream.fields.enumerated() where slots[slot].isNull && !field.isNullable
+        {
+            throw RecordRefusal(
+                field: field.name, found: "null or missing",
+                expected: "a value of type \(field.typeText)")
+        }
+    }
+
+    /// Reads one record's value and holds it against the stream's expectations.
+    public func check(_ value: RawSpan, timestamp: Int64, slots: inout [Value])
+        throws(RecordRefusal)
+    {
+        try decode(value, into: &slots)
+        _ = try eventTime(slots, timestamp: timestamp)
+        for expectation in expectations
+        where expectation.expression.evaluate(slots) == .bool(false) {
+            let fields = expectation.expression.reads
+            throw RecordRefusal(
+                field: fields.first.map { stream.fields[$0].name },
+                found: fields.first.map { slots[$0].text } ?? "refused",
+                expected: "\(expectation.expression.text) (rule \(expectation.name))")
+        }
+    }
+
+    /// The slot of a member; producers write fields in one order, so the one after the last comes
+    /// first.
+    private func slot(
+        of name: JSONScanner.Name, in scanner: borrowing JSONScanner, guess: Int
+    ) throws -> Int {
+        if guess < names.count, scanner.matches(name, names[guess]) { return guess }
+        for slot in names.indices where scanner.matches(name, names[slot]) { return slot }
+        let text = try scanner.text(name)
+        throw RecordRefusal(
+            field: text, found: "not declared",
+            expected: "one of \(stream.fields.map(\.name).joined(separator: ", "))")
+    }
+
+    private func read(
+        _ scalar: JSONScanner.Scalar, _ scanner: borrowing JSONScanner, _ field: Field
+    ) throws -> Value {
+        switch (field.type, scalar) {
+        case (_, .null): return .null
+        case (.bool, .bool(let value)): return .bool(value)
+        case (.int64, .integer(let value)): return .int64(value)
+        case (.float64, .integer(let value)): return .float64(Double(value))
+        case (.float64, .number(let value)): return .float64(value)
+        case (.string, .string(let name)): return .string(try scanner.text(name))
+        case (.timestamp, .string(let name)):
+            let text = try scanner.text(name)
+            if let time = Timestamp(parsing: text) { return .timestamp(time) }
+            throw RecordRefusal(
+                field: field.name, found: "\"\(text)\"",
+                expected: "a time with a zone such as 2013-03-10T07:30:00Z")
+        default:
+            throw RecordRefusal(
+                field: field.name, found: try describe(scalar, scanner),
+                expected: "a value of type \(field.typeText)")
+        }
+    }
+
+    private func describe(
+        _ scalar: JSONScanner.Scalar, _ scanner: borrowing JSONScanner
+    ) throws -> String {
+        switch scalar {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .string(let name): "\"\(try scanner.text(name).prefix(80))\""
+        case .compound: "an array or object"
+        }
+    }
+}
+
+extension RecordDecoder {
+    /// When the fact happened.
+    /// - Parameter timestamp: the record's own, milliseconds.
+    public func eventTime(_ slots: [Value], timestamp: Int64) throws(RecordRefusal) -> Timestamp {
+        let (micros, overflow): (Int64, Bool)
+        switch (stream.eventTime, eventTimeSlot.map { slots[$0] }) {
+        case (.field, .timestamp(let time)?): return time
+        case (.count(_, let unit), .int64(let count)?):
+            (micros, overflow) = count.multipliedReportingOverflow(by: unit.microseconds)
+        default:
+            (micros, overflow) = timestamp.multipliedReportingOverflow(by: 1000)
+        }
+        guard !overflow else {
+            throw RecordRefusal(
+                field: eventTimeSlot.map { stream.fields[$0].name },
+                found: "a time too far away", expected: "microseconds that fit 64 bits")
+        }
+        return Timestamp(microseconds: micros)
+    }
+
+    /// Since when the fact is known.
+    public func knownTime(_ slots: [Value], eventTime: Timestamp, ingestTime: Timestamp)
+        -> Timestamp
+    {
+        switch stream.knownTime {
+        case .ingest: return ingestTime
+        case .field:
+            if let knownTimeSlot, case .timestamp(let time) = slots[knownTimeSlot] { return time }
+            return ingestTime
+        case .after(let lag):
+            let (micros, overflow) = eventTime.microseconds.addingReportingOverflow(lag)
+            return overflow ? .distantFuture : Timestamp(microseconds: micros)
+        }
+    }
+
+    /// Whether a record's known time is its producer's or operator's word rather than the log's.
+    public var assertsKnownTime: Bool { stream.knownTime != .ingest }
+
+    /// The value that names the fact, for streams that declare an `id`.
+    public func id(_ slots: [Value]) -> Value? {
+        guard let idSlot, !slots[idSlot].isNull else { return nil }
+        return slots[idSlot]
+    }
+}

@@ -1,0 +1,133 @@
+/// The exact sum of any number of finite doubles, rounded once when it is read: any order of
+/// additions, removals and merges gives the same bits, equal to Python's `math.fsum`.
+///
+/// A fixed-point number wide enough for every double: limb i counts units of 2^(32 i - 1074), so
+/// limb 0 begins at the smallest subnormal. Limbs are signed and carry lazily: each addition adds
+/// less than 2^32 to three of them, so 2^30 additions fit before carries must be settled.
+/// Source: R. M. Neal, "Fast exact summation using small and large superaccumulators", 2015.
+public struct ExactSum: Sendable, Equatable {
+    /// 2^1024 is bit 2098; the limbs above it take the carries of up to 2^62 terms.
+    private static let limbCount = 68
+    private static let smallestExponent = -1074
+    private static let additionsMax = 1 << 30
+
+    private var limbs: [68 of Int64] = .init(repeating: 0)
+    private var additions = 0
+
+    /// The sum of nothing.
+    public init() {}
+
+    /// Adds a finite value.
+    public mutating func add(_ value: Double) { accumulate(value, negated: false) }
+
+    /// Takes back a value that was added.
+    public mutating func remove(_ value: Double) { accumulate(value, negated: true) }
+
+    /// Adds all that another sum holds.
+    public mutating func merge(_ other: ExactSum) {
+        settle()
+        var other = other
+        other.settle()
+        for index in 0..<Self.limbCount { limbs[index] += other.limbs[index] }
+        additions = 1
+    }
+
+    private mutating func accumulate(_ value: Double, negated: Bool) {
+        precondition(value.isFinite, "an exact sum of \(value)")
+        if value == 0 { return }
+        if additions == Self.additionsMax { settle() }
+        additions += 1
+        let raw = value.bitPattern
+        let biased = Int(raw >> 52) & 0x7FF
+        var mantissa = raw & 0xF_FFFF_FFFF_FFFF
+        var shift = 0
+        if biased > 0 {
+            mantissa |= 1 << 52
+            shift = biased - 1
+        }
+        let isNegative = (value.sign == .minus) != negated
+        let (first, bit) = (shift >> 5, UInt64(shift & 31))
+        let low = mantissa << bit
+        // Bits of the mantissa that the shift pushed out of 64; bit <= 31, so at most 20 remain.
+        let high = bit == 0 ? 0 : mantissa >> (64 - bit)
+        let parts = (
+            Int64(low & 0xFFFF_FFFF), Int64(low >> 32), Int64(high)
+        )
+        if isNegative {
+            limbs[first] -= parts.0
+            limbs[first + 1] -= parts.1
+            limbs[first + 2] -= parts.2
+        } else {
+            limbs[first] += parts.0
+            limbs[first + 1] += parts.1
+            limbs[first + 2] += parts.2
+        }
+    }
+
+    /// Propagates carries: every limb but the last lies in 0..<2^32, the last has the sign.
+    private mutating func settle() {
+        var carry: Int64 = 0
+        for index in 0..<(Self.limbCount - 1) {
+            let limb = limbs[index] + carry
+            limbs[index] = limb & 0xFFFF_FFFF
+            carry = limb >> 32
+        }
+        limbs[Self.limbCount - 1] += carry
+        additions = 0
+    }
+
+    /// The exact sum rounded to the nearest double, ties to even; infinite when it is larger than
+    /// every double. The sum of nothing is +0.
+    public var value: Double {
+        var magnitude = self
+        magnitude.settle()
+        let isNegative = magnitude.limbs[Self.limbCount - 1] < 0
+        if isNegative {
+            for index in 0..<Self.limbCount { magnitude.limbs[index] = -magnitude.limbs[index] }
+            magnitude.settle()
+        }
+        guard let top = (0..<Self.limbCount).last(where: { magnitude.limbs[$0] != 0 }) else {
+            return 0
+        }
+        let highest = 32 * top + (63 - magnitude.limbs[top].leadingZeroBitCount)
+        // The place of the result's last bit: 53 bits, but none below the smallest subnormal.
+        let last = max(highest - 52, 0)
+        var mantissa = magnitude.bits(from: last, count: highest - last + 1)
+        if last > 0, magnitude.bits(from: last - 1, count: 1) == 1 {
+            let isTie = !magnitude.hasBits(below: last - 1)
+            if !isTie || mantissa & 1 == 1 { mantissa += 1 }
+        }
+        // Exact: at most 53 bits, scaled by a power of two; overflow gives infinity.
+        let result = Double(
+            sign: .plus, exponent: last + Self.smallestExponent, significand: Double(mantissa))
+        return isNegative ? -result : result
+    }
+
+    /// `count` bits, at most 53, of a settled magnitude, gathered from the lowest limb up.
+    private func bits(from start: Int, count: Int) -> UInt64 {
+        var value: UInt64 = 0
+        var taken = 0
+        var limb = start >> 5
+        var skip = start & 31
+        while taken < count {
+            value |= (UInt64(limbs[limb]) >> UInt64(skip)) << UInt64(taken)
+            taken += 32 - skip
+            skip = 0
+            limb += 1
+        }
+        return value & ((1 << UInt64(count)) - 1)
+    }
+
+    private func hasBits(below end: Int) -> Bool {
+        let limb = end >> 5
+        for index in 0..<limb where limbs[index] != 0 { return true }
+        return limbs[limb] & ((1 << Int64(end & 31)) - 1) != 0
+    }
+
+    public static func == (left: ExactSum, right: ExactSum) -> Bool {
+        var (left, right) = (left, right)
+        left.settle()
+        right.settle()
+        return (0..<limbCount).allSatisfy { left.limbs[$0] == right.limbs[$0] }
+    }
+}

@@ -1,0 +1,205 @@
+import VarveFormats
+public import VarveSystem
+
+/// What the appender is asked to do. Completions run once, after what was asked is durable or
+/// certain not to happen; they must not block.
+public enum LogRequest: Sendable {
+    /// Append one record batch to a stream.
+    case batch([UInt8], StreamID, FrameFlags, @Sendable (Result<Appended, AppendError>) -> Void)
+    /// Create those of the streams that do not exist.
+    case streams([StreamName], @Sendable (AppendError?) -> Void)
+}
+
+/// A log without threads: opening, appending, ticking and closing, one step at a time by whoever
+/// owns it. `Log` gives it a thread; the simulator drives it from a seed.
+///
+/// Owned by one thread at a time. `reader` may be used by any.
+public struct LogCore: Sendable {
+    /// Reads what is committed; outlives the core.
+    public let reader: LogReader
+    /// What opening found and did.
+    public let recovery: RecoveryReport
+    let lock: any FileLock
+    let state: LogState
+    private var writer: LogWriter
+    private let clock: any Clock
+
+    /// Names the log for good.
+    public var id: LogID { writer.log }
+    /// Counts the openings of this log, from 1.
+    public var epoch: UInt32 { writer.epoch }
+    /// Every record below it is durable.
+    public var commitPosition: Position { Position(writer.commit) }
+
+    /// Opens a data directory, creating it if need be. Recovers what a crash left: a torn tail is
+    /// cut and kept aside, damage to acknowledged data is an error and changes nothing.
+    /// - Parameter newID: the name of the log, should it be a new one.
+    public static func open(
+        directory: String, options: LogOptions = LogOptions(),
+        fileSystem files: any FileSystem = PosixFileSystem(), clock: any Clock = SystemClock(),
+        newID: LogID = .random()
+    ) throws(LogError) -> LogCore {
+        let path = "\(directory)/log"
+        let lock = try lock(directory, path, files)
+        do throws(LogError) {
+            let opened = try LogOpening(
+                directory: path, options: options, files: files, now: clock.now(), newID: newID
+            ).open()
+            var core = LogCore(opened, lock: lock, clock: clock)
+            // What readers are about to see is promised first: later damage to it is damage to
+            // acknowledged data, not a torn tail. The tick also makes the epoch durable.
+            do {
+                try core.tick()
+            } catch {
+                throw .system("\(error)")
+            }
+            return core
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    private init(_ opened: LogOpening.Opened, lock: any FileLock, clock: any Clock) {
+        writer = opened.writer
+        state = LogState(
+            log: opened.writer.log, options: opened.writer.options, index: opened.index,
+            commit: opened.writer.commit)
+        reader = LogReader(state)
+        recovery = opened.report
+        self.lock = lock
+        self.clock = clock
+    }
+
+    private static func lock(_ directory: String, _ path: String, _ files: any FileSystem)
+        throws(LogError) -> any FileLock
+    {
+        do {
+            try files.createDirectory(path)
+            // Whoever made the directories may have died before their names were durable.
+            try files.syncDirectory(directoryName(of: directory))
+            try files.syncDirectory(directory)
+            if let lock = try files.lock("\(directory)/lock") { return lock }
+            let holder = try files.lockHolder("\(directory)/lock")
+            throw LogError.inUse(directory: directory, holder: holder ?? "")
+        } catch let error as LogError {
+            throw error
+        } catch {
+            throw .system("\(error)")
+        }
+    }
+
+    /// The directory that holds a file or directory.
+    static func directoryName(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Appends a group: all its batches with one write and one sync, unless streams are created
+    /// between them. Every request is answered before it returns or throws.
+    /// - Throws: `AppendError.stopped` when nothing more may be appended by this process.
+    public mutating func process(_ requests: [LogRequest]) throws(AppendError) {
+        if let failure = state.failure {
+            for request in requests { request.refuse(failure) }
+            throw failure
+        }
+        var next = 0
+        do throws(AppendError) {
+            while next < requests.count {
+                if case .streams(let names, let completion) = requests[next] {
+                    let refusal = try register(names)
+                    next += 1
+                    completion(refusal)
+                } else {
+                    let end = requests[next...].firstIndex { $0.isForStreams } ?? requests.count
+                    let results = try append(requests[next..<end])
+                    let answered = requests[next..<end]
+                    next = end
+                    for (request, result) in zip(answered, results) { request.answer(result) }
+                }
+            }
+        } catch {
+            state.fail(error)
+            for request in requests[next...] { request.refuse(error) }
+            throw error
+        }
+    }
+
+    private mutating func append(_ requests: ArraySlice<LogRequest>)
+        throws(AppendError) -> [Result<Appended, AppendError>]
+    {
+        var batches: [LogWriter.Request] = []
+        batches.reserveCapacity(requests.count)
+        for case .batch(let batch, let stream, let flags, _) in requests {
+            batches.append(LogWriter.Request(batch: batch, stream: stream, flags: flags))
+        }
+        let outcome = try writer.append(batches, now: clock.now())
+        state.publish(outcome.additions, commit: writer.commit)
+        return outcome.results
+    }
+
+    /// Registers streams that are not there yet, in one batch of the catalog. Answers why they
+    /// are not, if the log lives on.
+    private mutating func register(_ names: [StreamName]) throws(AppendError) -> AppendError? {
+        let (missing, next) = state.missingStreams(names)
+        if missing.isEmpty { return nil }
+        let now = clock.now()
+        let records = missing.enumerated().map {
+            StreamRegistration.record($1, id: next + $0, time: now)
+        }
+        let request: LogWriter.Request
+        do {
+            request = LogWriter.Request(
+                batch: try RecordBatch.encode(records), stream: .catalog, flags: [])
+        } catch {
+            return .invalidBatch("\(error)")
+        }
+        let outcome = try writer.append([request], now: now)
+        if case .failure(let error)? = outcome.results.first {
+            // The segment may have rolled before the space ran out.
+            state.publish(outcome.additions, commit: writer.commit)
+            return error
+        }
+        for _ in missing { writer.addStream() }
+        state.publish(outcome.additions, registering: missing, commit: writer.commit)
+        return nil
+    }
+
+    /// Writes a tick: the commit position becomes a promise on disk.
+    public mutating func tick() throws(AppendError) {
+        if let failure = state.failure { throw failure }
+        do {
+            try writer.tick(now: clock.now())
+        } catch {
+            state.fail(error)
+            throw error
+        }
+    }
+
+    /// Gives the directory up. What was appended is durable already.
+    public func release() { lock.release() }
+}
+
+extension LogRequest {
+    /// Bytes it takes in a mailbox.
+    var size: Int {
+        switch self {
+        case .batch(let batch, _, _, _): batch.count + FrameHeader.size
+        case .streams(let names, _): names.reduce(FrameHeader.size) { $0 + $1.name.utf8.count }
+        }
+    }
+
+    var isForStreams: Bool {
+        if case .streams = self { true } else { false }
+    }
+
+    func refuse(_ error: AppendError) { answer(.failure(error)) }
+
+    func answer(_ result: Result<Appended, AppendError>) {
+        switch self {
+        case .batch(_, _, _, let completion): completion(result)
+        case .streams(_, let completion):
+            if case .failure(let error) = result { completion(error) } else { completion(nil) }
+        }
+    }
+}

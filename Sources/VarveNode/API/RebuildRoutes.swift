@@ -1,0 +1,42 @@
+import VarveFormats
+import VarveLog
+import VarveProjections
+import VarveProtocols
+import VarveTraining
+
+extension NodeAPI {
+    /// Keys and predictions listed by a rebuild's answer; all are counted.
+    static let examplesOfDifference = 20
+
+    /// New generations beside the live ones.
+    static func rebuildRoutes(_ node: Node) -> [Route] {
+        [
+            Route(
+                "POST", "/v1/rebuild/online",
+                "Folds a new generation, compares it with the live one; ?swap=true makes it live"
+            ) { call in
+                let report = try node.rebuildOnline(swap: try call.flag("swap"))
+                return .json(
+                    .object([
+                        .init("generation", .integer(Int64(report.generation.number))),
+                        .init("position", position(report.position, node)),
+                        .init("swapped", .bool(report.isSwapped)),
+                        .init("diff", report.diff.json(keyLimit: examplesOfDifference)),
+                        .init(
+                            "affected",
+                            report.radius.json(predictionLimit: examplesOfDifference)),
+                    ]))
+            },
+            Route(
+                "POST", "/v1/rebuild/offline",
+                "Writes the tables anew; ?swap=true makes them the live ones"
+            ) { call in
+                let swap = try call.flag("swap")
+                let generation = try node.rebuildOffline(swap: swap)
+                return .json([
+                    "generation": .integer(Int64(generation.number)), "swapped": .bool(swap),
+                ])
+            },
+        ]
+    }
+}

@@ -1,0 +1,102 @@
+import VarveFeatures
+import VarveFormats
+import VarveLog
+import VarveProjections
+import VarveProtocols
+
+extension NodeAPI {
+    /// How the node is doing.
+    static func statusRoutes(_ node: Node) -> [Route] {
+        [
+            Route("GET", "/", "What can be asked of this node") { _ in
+                .json(["service": "varve", "routes": index(NodeAPI(node).routes)])
+            },
+            Route("GET", "/health", "200 while the log appends and no projection stands still") {
+                _ in
+                let problems = Self.problems(node)
+                return .json(
+                    [
+                        "healthy": .bool(problems.isEmpty),
+                        "problems": .array(problems.map { .string($0) }),
+                    ], status: problems.isEmpty ? .ok : .serviceUnavailable)
+            },
+            Route("GET", "/v1/position", "The commit position: every record below it is durable") {
+                _ in .json(["position": position(node.log.commitPosition, node)])
+            },
+            Route("GET", "/v1/status", "Positions of log and projections, streams, generations") {
+                _ in .json(Self.status(node))
+            },
+        ]
+    }
+
+    private static func problems(_ node: Node) -> [String] {
+        var problems = node.projector.status().compactMap { status in
+            status.blocked.map { "projection \(status.name) stands still: \($0)" }
+        }
+        if let failure = node.log.failure { problems.append("\(failure)") }
+        let unreadable = node.monitoring.unreadable
+        if unreadable.count > 0 {
+            problems.append(
+                "\(unreadable.count) predictions cannot be read, the first at \(unreadable.first)")
+        }
+        return problems
+    }
+
+    private static func status(_ node: Node) -> JSON {
+        let recovery = node.log.recovery
+        let online = node.online.read { state in
+            (
+                generation: state.generation.number, keys: state.fold.views.map(\.keyCount),
+                facts: state.fold.views.map(\.factCount),
+                views: state.fold.views.map(\.plan.view.name), unreadable: state.fold.unreadable
+            )
+        }
+        let views = online.views.indices.map { index in
+            JSON.object([
+                .init("view", .string(online.views[index])),
+                .init("keys", .integer(Int64(online.keys[index]))),
+                .init("facts", .integer(Int64(online.facts[index]))),
+            ])
+        }
+        let unreadable = online.unreadable.sorted { $0.key < $1.key }.map { stream, found in
+            JSON.object([
+                .init("stream", .string(stream)), .init("records", .integer(Int64(found.count))),
+                .init("first", position(found.position, node)),
+                .init("reason", .string(found.reason)),
+            ])
+        }
+        return .object([
+            .init("log", position(node.log.commitPosition, node)),
+            .init("epoch", .integer(Int64(node.log.epoch))),
+            .init("torn_bytes_at_start", .integer(recovery.tornBytes)),
+            .init(
+                "projections",
+                .array(
+                    node.projector.status().map { status in
+                        .object([
+                            .init("name", .string(status.name)),
+                            .init("position", position(status.position, node)),
+                            .init(
+                                "lag",
+                                .integer(node.log.commitPosition.value - status.position.value)),
+                            .init("blocked", status.blocked.map { .string($0) } ?? .null),
+                        ])
+                    })),
+            .init("online_generation", .integer(Int64(online.generation))),
+            .init("snapshot_problem", node.online.snapshotProblem.map { .string($0) } ?? .null),
+            .init("views", .array(views)), .init("unreadable", .array(unreadable)),
+            .init(
+                "needs_rebuild", .array(node.viewsToRebuild().map { .string($0) })),
+            .init(
+                "streams",
+                .array(
+                    node.log.streams().map { stream in
+                        .object([
+                            .init("name", .string(stream.name.name)),
+                            .init("partition", .integer(Int64(stream.name.partition))),
+                            .init("records", .integer(stream.highWatermark)),
+                        ])
+                    })),
+        ])
+    }
+}

@@ -1,0 +1,76 @@
+import VarveFormats
+import VarveLog
+import VarveProjections
+import VarveProtocols
+import VarveTraining
+
+extension NodeAPI {
+    /// Training sets: the table in the body of the answer, the manifest's id in a header.
+    static func trainingRoutes(_ node: Node) -> [Route] {
+        [
+            Route(
+                "POST", "/v1/training-sets",
+                "Builds a set for the CSV spine in the body, or ?spine_stream=: service=, mode=,"
+                    + " basis=, time=, format=csv|arrow"
+            ) { call in
+                let format = try Self.format(call)
+                let stream = call.request.query("spine_stream")
+                let mode = call.request.query("mode") ?? TrainingMode.asKnown.rawValue
+                guard let mode = TrainingMode(rawValue: mode) else {
+                    throw NodeError.badRequest(
+                        "mode is \"\(mode)\", expected "
+                            + TrainingMode.allCases.map(\.rawValue).joined(separator: " or "))
+                }
+                let set = try node.createTrainingSet(
+                    Node.TrainingSetRequest(
+                        service: try call.required("service"),
+                        spine: stream.map { .stream($0) } ?? .csv(call.request.body), mode: mode,
+                        basis: try call.request.query("basis").map { try position($0, node) },
+                        timeColumn: call.request.query("time") ?? "time"))
+                return Self.answer(set, format)
+            },
+            Route("GET", "/v1/training-sets", "Manifests of all training sets") { _ in
+                .json(["training_sets": .array(node.registry.registry.allManifests)])
+            },
+            Route("GET", "/v1/training-sets/*", "A training set's manifest") { call in
+                .json(try node.registry.registry.manifest(call.values[0]))
+            },
+            Route(
+                "POST", "/v1/training-sets/*/reproduce",
+                "Builds a set again from its manifest: the same bytes, or an error"
+            ) { call in
+                Self.answer(
+                    try node.reproduceTrainingSet(call.values[0]), try Self.format(call))
+            },
+        ]
+    }
+
+    private enum Format { case csv, arrow }
+
+    private static func format(_ call: Call) throws -> Format {
+        switch call.request.query("format") ?? "csv" {
+        case "csv": return .csv
+        case "arrow": return .arrow
+        case let other:
+            throw NodeError.badRequest("format is \"\(other)\", expected csv or arrow")
+        }
+    }
+
+    private static func answer(_ set: TrainingSet, _ format: Format) -> HTTPResponse {
+        let manifest = set.manifest.id
+        switch format {
+        case .csv:
+            return HTTPResponse(
+                status: .ok,
+                headers: ["Content-Type": "text/csv", "Varve-Training-Set": manifest],
+                body: set.table.csv())
+        case .arrow:
+            return HTTPResponse(
+                status: .ok,
+                headers: [
+                    "Content-Type": "application/vnd.apache.arrow.file",
+                    "Varve-Training-Set": manifest,
+                ], body: ArrowFile.encode(set.table))
+        }
+    }
+}

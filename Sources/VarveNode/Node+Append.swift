@@ -1,0 +1,43 @@
+import VarveBytes
+import VarveFormats
+import VarveLog
+
+extension Node {
+    /// Appends lines of NDJSON as records of a stream, in batches.
+    /// - Returns: the position after the last record, and how many were appended.
+    /// - Throws: `NodeError.refused` naming the line of the first record that does not fit;
+    ///   batches before it have been appended, as the message says.
+    func append(ndjson body: [UInt8], to name: String) throws -> (end: Position, count: Int) {
+        let lines = body.split(separator: UInt8(ascii: "\n")).filter { line in
+            line.contains { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }
+        }
+        let stream = StreamName(name: name, partition: 0)
+        var end = log.commitPosition
+        var appended = 0
+        for start in stride(from: 0, to: lines.count, by: Self.linesPerBatch) {
+            let now = milliseconds()
+            let records = lines[start..<min(start + Self.linesPerBatch, lines.count)].map {
+                Record(key: nil, value: Array($0), timestamp: now)
+            }
+            let batch = try RecordBatch.encode(records)
+            let header = try RecordBatchHeader(reading: batch.raw)
+            switch gate.judge(batch.raw, header: header, stream: stream) {
+            case .accept(let flags):
+                try log.createStreams([stream])
+                guard let id = log.stream(stream)?.id else { continue }
+                let placed = try log.append(batch, to: id, flags: flags)
+                end = Position(placed.basePosition.value + Int64(placed.count))
+                appended += placed.count
+            case .reject(let message, let records):
+                let line = records.first.map { "line \(start + $0.index + 1): \($0.message)" }
+                throw NodeError.refused(
+                    "\(line ?? message); \(appended) records before its batch were appended")
+            case .refuse(_, let message): throw NodeError.refused(message)
+            }
+        }
+        return (end, appended)
+    }
+
+    /// Records in one batch of `append`.
+    static let linesPerBatch = 1000
+}

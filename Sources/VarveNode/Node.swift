@@ -1,0 +1,93 @@
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+public import VarveLog
+public import VarveProjections
+public import VarveSystem
+
+/// One data directory, open: the log, its projections, and what can be asked of them. Listeners
+/// and the command line are both clients of this class.
+///
+///     DIR/log           the log: the truth
+///     DIR/projections   folds of the log: deleting them costs a replay, nothing else
+public final class Node: Sendable {
+    public let log: Log
+    public let catalog: CatalogProjection
+    public let registry: RegistryProjection
+    public let online: OnlineStore
+    public let offline: OfflineStore
+    public let monitoring: MonitoringProjection
+    public let projector: Projector
+    let gate: StreamGate
+    let clock: any Clock
+    let models: ModelCache
+    /// Prediction ids that are being answered: an id is used once.
+    let idsInFlight = Monitor<Set<String>>([])
+    /// Applies of definitions come one after the other: each is planned against the one before.
+    let applying = Monitor(())
+
+    /// How long a request waits for projections to reach what it has just appended.
+    static let projectionTimeout = Duration.seconds(60)
+
+    /// Opens a data directory, creating it if need be, and starts following its log.
+    public init(
+        _ options: NodeOptions, files: any FileSystem = PosixFileSystem(),
+        clock: any Clock = SystemClock()
+    ) throws {
+        self.clock = clock
+        log = try Log.open(
+            directory: options.directory, options: options.log, fileSystem: files, clock: clock)
+        do {
+            let projections = "\(options.directory)/projections"
+            catalog = try CatalogProjection(log)
+            registry = try RegistryProjection(
+                log, cache: "\(projections)/artifacts", files: files)
+            online = try OnlineStore(log, catalog, root: "\(projections)/online", files: files)
+            offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
+            monitoring = MonitoringProjection(registry)
+            gate = StreamGate(try catalog.catalog.definitions())
+            models = ModelCache(registry)
+            projector = Projector(log)
+            projector.start([catalog, registry, online, offline, monitoring])
+        } catch {
+            try? log.close()
+            throw error
+        }
+    }
+
+    /// Stops following the log, saves projections, and gives the directory up.
+    public func close() throws {
+        try projector.stop()
+        try log.close()
+    }
+
+    /// Waits until projections have taken in every record below a position.
+    /// - Throws: `NodeError.behind` when they do not get there, with the reason if one is known.
+    func settle(_ position: Position) throws {
+        if projector.wait(for: position, timeout: Self.projectionTimeout) { return }
+        throw NodeError.behind(
+            wanted: position.value, reached: projector.position.value,
+            blocked: projector.status().compactMap { status in
+                status.blocked.map { "\(status.name): \($0)" }
+            })
+    }
+
+    /// Appends records to a reserved stream and answers the position after the last one, once
+    /// projections have it.
+    @discardableResult
+    func record(_ batch: [UInt8], in stream: StreamName, settles: Bool = true) throws -> Position {
+        try log.createStreams([stream])
+        guard let id = log.stream(stream)?.id else {
+            throw AppendError.stopped("stream \(stream.name) could not be created")
+        }
+        let placed = try log.append(batch, to: id)
+        let end = Position(placed.basePosition.value + Int64(placed.count))
+        if settles { try settle(end) }
+        return end
+    }
+
+    /// Milliseconds since 1970, as Kafka records carry them.
+    func milliseconds() -> Int64 {
+        clock.now().microseconds.flooredDivision(by: 1000).quotient
+    }
+}

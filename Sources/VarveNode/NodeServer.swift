@@ -1,0 +1,67 @@
+public import VarveFormats
+import VarveLog
+import VarveSystem
+
+/// A node's listeners: the Kafka protocol and HTTP, at ports that other commands find through the
+/// data directory's lock.
+public final class NodeServer: Sendable {
+    private let node: Node
+    private let kafka: KafkaServer
+    private let http: HTTPServer
+    private let host: String
+
+    /// Starts to listen.
+    /// - Parameter report: told what went wrong with connections.
+    /// - Throws: `NodeError.badRequest` for an address that is not loopback; `SystemError` when a
+    ///   port is taken.
+    public init(
+        _ node: Node, _ options: NodeOptions, report: @escaping @Sendable (String) -> Void
+    ) throws {
+        guard Self.isLoopback(options.host) else {
+            throw NodeError.badRequest(
+                "host is \(options.host), expected a loopback address: no credentials are"
+                    + " configured, so nobody outside this machine may connect")
+        }
+        self.node = node
+        host = options.host
+        var kafkaOptions = KafkaServer.Options()
+        kafkaOptions.host = options.host
+        kafkaOptions.port = options.kafkaPort
+        kafkaOptions.createsTopics = options.createsStreams
+        kafka = try KafkaServer(
+            log: node.log, options: kafkaOptions, gate: node.gate, report: report)
+        var httpOptions = HTTPServer.Options()
+        httpOptions.host = options.host
+        httpOptions.port = options.httpPort
+        let api = NodeAPI(node)
+        do {
+            http = try HTTPServer(options: httpOptions, report: report) { api.respond($0) }
+        } catch {
+            kafka.stop()
+            throw error
+        }
+        do {
+            try node.log.publish(address: address.text)
+        } catch {
+            stop()
+            throw error
+        }
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    /// Where the listeners are: `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080"}`.
+    public var address: JSON {
+        [
+            "kafka": .string("\(host):\(kafka.port)"), "http": .string("\(host):\(http.port)"),
+        ]
+    }
+
+    /// Answers what was accepted, and closes the listeners; the node is closed after it.
+    public func stop() {
+        http.stop()
+        kafka.stop()
+    }
+}

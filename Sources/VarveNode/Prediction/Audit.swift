@@ -1,0 +1,162 @@
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+import VarveLog
+import VarveModels
+import VarveProjections
+
+/// One prediction computed again from the log, held against what was served.
+struct AuditFinding {
+    let prediction: PredictionRecord
+    let position: Position
+    /// What differs, one sentence each; empty: identical bit for bit.
+    let differences: [String]
+
+    var isIdentical: Bool { differences.isEmpty }
+
+    var json: JSON {
+        .object([
+            .init("id", .string(prediction.id)),
+            .init("verdict", .string(isIdentical ? "identical" : "different")),
+            .init("differences", .array(differences.map { .string($0) })),
+            .init("record_position", .integer(position.value)),
+            .init("prediction", prediction.json),
+        ])
+    }
+}
+
+/// Computes predictions again: the features by folding the log up to each prediction's position
+/// with its definitions, the score by evaluating the artifact with its digest.
+///
+/// Predictions are taken in order of position, so that the log is folded once for each set of
+/// definitions, however many there are.
+struct Auditor {
+    private let log: Log
+    private let catalog: Catalog
+    private let registry: RegistryProjection
+    /// One fold for each D, as far as it got.
+    private var folds: [Digest: Replayed] = [:]
+    private let models: ModelCache
+
+    private struct Replayed {
+        var fold: FeatureFold
+        let plan: ServicePlan
+        var position: Position
+    }
+
+    init(_ log: Log, _ catalog: Catalog, _ registry: RegistryProjection) {
+        self.log = log
+        self.catalog = catalog
+        self.registry = registry
+        // A cache of its own: the artifact's bytes are read and checked anew for every audit.
+        models = ModelCache(registry)
+    }
+
+    /// Audits one prediction; each call must be at or after the position of the one before.
+    mutating func audit(_ prediction: PredictionRecord, at position: Position) throws
+        -> AuditFinding
+    {
+        var differences = try featureDifferences(prediction)
+        differences += try modelDifferences(prediction)
+        return AuditFinding(
+            prediction: prediction, position: position, differences: differences)
+    }
+
+    private mutating func featureDifferences(_ prediction: PredictionRecord) throws -> [String] {
+        guard var replayed = try replayed(prediction) else {
+            return [
+                "the catalog has no definitions with digest \(prediction.definitions.digest)"
+            ]
+        }
+        try replayed.fold.fold(log, from: replayed.position, upTo: prediction.position)
+        replayed.position = prediction.position
+        folds[prediction.definitions.digest] = replayed
+        let row = prediction.row(replayed.plan, replayed.fold)
+        let columns = replayed.plan.columns
+        return prediction.differences(from: row, columns).map { name in
+            let served = prediction.features.first { $0.field.name == name }?.value
+            let again = columns.firstIndex { $0.name == name }.map { row[$0] }
+            return "feature \(name) was served as \(Self.text(served)), replay gives "
+                + Self.text(again)
+        }
+    }
+
+    private static func text(_ value: FeatureValue?) -> String {
+        guard let value else { return "nothing" }
+        return value.status == .present ? value.value.text : value.status.name
+    }
+
+    private mutating func replayed(_ prediction: PredictionRecord) throws -> Replayed? {
+        let digest = prediction.definitions.digest
+        // Positions only grow: a fold that is further was fed by a later prediction's audit.
+        if let known = folds[digest], known.position <= prediction.position { return known }
+        guard let definitions = try catalog.definitions(prediction.definitions),
+            let service = definitions.services.first(where: { $0.name == prediction.service })
+        else { return nil }
+        return Replayed(
+            fold: FeatureFold(definitions), plan: ServicePlan(service, definitions),
+            position: Position(0))
+    }
+
+    private func modelDifferences(_ prediction: PredictionRecord) throws -> [String] {
+        guard
+            let version = registry.registry.versions(of: prediction.model)
+                .first(where: { $0.number == prediction.version })
+        else { return ["model \(prediction.model):\(prediction.version) is not registered"] }
+        guard version.artifact == prediction.artifact else {
+            return [
+                "model \(version.model):\(version.number) has artifact \(version.artifact), the"
+                    + " prediction was made by \(prediction.artifact)"
+            ]
+        }
+        guard prediction.numericMode == OnnxModel.numericMode else {
+            return [
+                "the prediction was made under numeric mode \(prediction.numericMode), this is mode"
+                    + " \(OnnxModel.numericMode)"
+            ]
+        }
+        let model: OnnxModel
+        do {
+            model = try models.model(prediction.artifact)
+        } catch {
+            return ["\(error)"]
+        }
+        let row = try prediction.features.map { try Node.number($0, version) }
+        let score = try model.score(row, output: version.output, column: version.outputColumn)
+        if score.bitPattern == prediction.score.bitPattern { return [] }
+        return ["the score was served as \(prediction.score), the model gives \(score)"]
+    }
+}
+
+extension Node {
+    /// Audits one prediction by its id.
+    func audit(_ id: String) throws -> AuditFinding {
+        guard let position = monitoring.position(ofPrediction: id),
+            let prediction = try PredictionRecord.read(log, at: position)
+        else { throw NodeError.notFound("there is no prediction \(id)") }
+        var auditor = Auditor(log, catalog.catalog, registry)
+        return try auditor.audit(prediction, at: position)
+    }
+
+    /// Audits every prediction of the log, and answers those that differ.
+    /// - Parameter progress: called with the number audited so far.
+    func auditAll(progress: (Int) -> Void = { _ in }) throws -> (count: Int, found: [AuditFinding])
+    {
+        var predictions: [(record: PredictionRecord, position: Position)] = []
+        try PredictionRecord.forEach(in: log, upTo: log.commitPosition) {
+            predictions.append(($0, $1))
+        }
+        // By what was read, not by where it was kept: concurrent requests finish out of order.
+        predictions.sort {
+            ($0.record.position, $0.position) < ($1.record.position, $1.position)
+        }
+        var auditor = Auditor(log, catalog.catalog, registry)
+        var found: [AuditFinding] = []
+        for (index, prediction) in predictions.enumerated() {
+            let finding = try auditor.audit(prediction.record, at: prediction.position)
+            if !finding.isIdentical { found.append(finding) }
+            progress(index + 1)
+        }
+        return (predictions.count, found)
+    }
+}

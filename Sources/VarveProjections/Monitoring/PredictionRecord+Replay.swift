@@ -1,0 +1,62 @@
+import VarveBytes
+public import VarveFeatures
+import VarveFormats
+public import VarveLog
+
+extension PredictionRecord {
+    /// Calls `body` with every prediction of the log below a position, in order.
+    /// - Throws: `PredictionError` naming the position of one that cannot be read.
+    public static func forEach(
+        in log: Log, upTo end: Position, _ body: (PredictionRecord, Position) throws -> Void
+    ) throws {
+        guard let id = log.stream(stream)?.id else { return }
+        var scratch: [UInt8] = []
+        try log.read(from: Position(0), upTo: end, streams: [id]) { frame in
+            try frame.forEachRecord(scratch: &scratch) { record in
+                guard record.position < end, let value = record.view.value else { return }
+                do {
+                    try body(try PredictionRecord(try JSON(parsing: value)), record.position)
+                } catch let error as PredictionError {
+                    throw PredictionError.unreadable(
+                        reason: "position \(record.position.value): \(error)")
+                }
+            }
+            return true
+        }
+    }
+
+    /// The prediction at a position; nil when another record is there.
+    public static func read(_ log: Log, at position: Position) throws -> PredictionRecord? {
+        var found: PredictionRecord?
+        var scratch: [UInt8] = []
+        try log.read(from: position, upTo: Position(position.value + 1)) { frame in
+            try frame.forEachRecord(scratch: &scratch) { record in
+                guard record.position == position, let value = record.view.value else { return }
+                found = try PredictionRecord(try JSON(parsing: value))
+            }
+            return false
+        }
+        return found
+    }
+
+    /// The features at the prediction's own position and time, as a fold answers them. The fold
+    /// covers at least that position.
+    public func row(_ plan: ServicePlan, _ fold: FeatureFold) -> [FeatureValue] {
+        plan.row(
+            fold.views,
+            keys: plan.keyFields.map { Self.value($0, in: keys) ?? .null },
+            inputs: plan.service.inputs.map { Self.value($0, in: inputs) ?? .null },
+            Visibility(cutoff: time, position: position.value))
+    }
+
+    /// Names of the features that were served with other bits than a row has, or that the row does
+    /// not have.
+    public func differences(from row: [FeatureValue], _ columns: [Field]) -> [String] {
+        features.compactMap { served in
+            guard let index = columns.firstIndex(where: { $0.name == served.field.name }) else {
+                return served.field.name
+            }
+            return row[index].isIdentical(to: served.value) ? nil : served.field.name
+        }
+    }
+}

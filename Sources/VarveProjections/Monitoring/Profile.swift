@@ -1,0 +1,111 @@
+import VarveBytes
+public import VarveFeatures
+public import VarveFormats
+
+/// The distribution of one column: what monitoring compares against, and what it compares. Bins
+/// are frozen when the baseline is taken, so profiles over the same bins merge by adding counts.
+public struct Profile: Sendable, Equatable {
+    /// Ascending inner edges: value v falls into bin i where i edges are <= v. Empty for columns
+    /// that are not numeric, and for those with a single value below and above which lies nothing.
+    public let edges: [Double]
+    /// One more than `edges`.
+    public internal(set) var counts: [Int64]
+    public internal(set) var nulls: Int64 = 0
+    private var sum = ExactSum()
+    public internal(set) var minimum: Double?
+    public internal(set) var maximum: Double?
+
+    /// Quantile bins between the least and the largest value of a baseline.
+    public static let binCount = 20
+
+    /// An empty profile over some bins.
+    public init(edges: [Double]) {
+        self.edges = edges
+        counts = Array(repeating: 0, count: edges.count + 1)
+    }
+
+    /// A baseline: bins at the quantiles of its own values.
+    public init(baseline values: [Double?]) {
+        let sorted = values.compactMap { $0 }.sorted()
+        var edges: [Double] = []
+        for bin in 1..<Self.binCount where !sorted.isEmpty {
+            // Nearest rank; equal values make equal edges, which are kept once.
+            let edge = sorted[sorted.count * bin / Self.binCount]
+            if edge > (edges.last ?? sorted[0]) { edges.append(edge) }
+        }
+        self.init(edges: edges)
+        for value in values { add(value) }
+    }
+
+    /// Values, nulls included.
+    public var count: Int64 { counts.reduce(0, +) + nulls }
+
+    /// Mean of the values that are not null; nil when there are none.
+    public var mean: Double? {
+        let values = count - nulls
+        let mean = sum.value / Double(values)
+        return values > 0 && mean.isFinite ? mean : nil
+    }
+
+    /// Share of nulls; 0 of nothing.
+    public var nullShare: Double { count == 0 ? 0 : Double(nulls) / Double(count) }
+
+    /// Counts one value.
+    public mutating func add(_ value: Double?) {
+        guard let value else {
+            nulls += 1
+            return
+        }
+        counts[bin(of: value)] += 1
+        sum.add(value)
+        minimum = Swift.min(minimum ?? value, value)
+        maximum = Swift.max(maximum ?? value, value)
+    }
+
+    private func bin(of value: Double) -> Int {
+        var (low, high) = (0, edges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if edges[middle] <= value { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The number a feature's value counts as; nil for null. Texts are not profiled.
+    public static func number(_ value: Value) -> Double? {
+        switch value {
+        case .bool(let value): value ? 1 : 0
+        case .int64(let value): Double(value)
+        case .float64(let value): value
+        case .null, .string, .timestamp: nil
+        }
+    }
+
+    /// The profile as manifests and registrations keep it.
+    public var json: JSON {
+        .object([
+            .init("count", .integer(count)), .init("nulls", .integer(nulls)),
+            .init("sum", sum.value.isFinite ? .number(sum.value) : .null),
+            .init("mean", mean.map { .number($0) } ?? .null),
+            .init("min", minimum.map { .number($0) } ?? .null),
+            .init("max", maximum.map { .number($0) } ?? .null),
+            .init("edges", .array(edges.map { .number($0) })),
+            .init("counts", .array(counts.map { .integer($0) })),
+        ])
+    }
+
+    /// Reads what `json` wrote; nil when it is something else. The sum comes back as it was
+    /// rounded, which gives the same mean.
+    public init?(_ json: JSON) {
+        guard let edges = json["edges"]?.arrayValue?.compactMap(\.doubleValue),
+            let counts = json["counts"]?.arrayValue?.compactMap(\.integerValue),
+            let nulls = json["nulls"]?.integerValue, counts.count == edges.count + 1
+        else { return nil }
+        self.init(edges: edges)
+        self.counts = counts
+        self.nulls = nulls
+        minimum = json["min"]?.doubleValue
+        maximum = json["max"]?.doubleValue
+        if let total = json["sum"]?.doubleValue { sum.add(total) }
+    }
+}

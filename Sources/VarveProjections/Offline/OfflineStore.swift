@@ -1,0 +1,140 @@
+import VarveFeatures
+public import VarveLog
+public import VarveSystem
+
+/// Every declared stream's records as typed columns on disk (Arrow files), for tools that read
+/// tables: pyarrow, Polars, DuckDB, pandas. See `TableDirectory` for the files.
+///
+/// Each row has the stream's fields and `_position`, `_event_time`, `_ingest_time`, `_known_time`.
+public final class OfflineStore: Projection {
+    private struct State {
+        var generation: Generation
+        var definitions: Definitions
+        var tables: TableDirectory
+        var position: Position
+    }
+
+    public let name = "offline"
+    private let catalog: CatalogProjection
+    private let log: Log
+    private let root: String
+    private let files: any FileSystem
+    private let state: Monitor<State>
+
+    /// Opens the live generation of a directory.
+    /// - Parameter root: `DIR/projections/offline`.
+    public init(
+        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem
+    ) throws {
+        self.log = log
+        self.catalog = catalog
+        self.root = root
+        self.files = files
+        let generation = try Generation.current(root, files)
+        var tables = TableDirectory(path: generation.directory(root), files: files)
+        let position = try tables.checkpoint()
+        try tables.removeFiles(from: position)
+        let definitions = try PinnedDefinitions(
+            catalog.catalog, base: generation.base, at: position
+        ).definitions
+        tables.define(definitions)
+        state = Monitor(
+            State(
+                generation: generation, definitions: definitions, tables: tables,
+                position: position))
+    }
+
+    public var position: Position { state.withLock { $0.position } }
+
+    /// The directory of the live generation.
+    public var directory: String { state.withLock { $0.generation.directory(root) } }
+
+    public func apply(_ frame: borrowing FrameView, stream: String) throws {
+        let end = Position(frame.basePosition.value + Int64(frame.count))
+        if frame.streamID == .catalog {
+            try adopt(upTo: end)
+            return
+        }
+        try state.withLock { state in
+            try state.tables.add(frame, stream: stream)
+            state.position = end
+        }
+    }
+
+    /// A stream's new definition begins a new file: all rows of a file have the same columns. The
+    /// history of a stream that is declared late is written from its start.
+    private func adopt(upTo end: Position) throws {
+        let catalog = catalog.catalog
+        try state.withLock { state in
+            let definitions = try PinnedDefinitions(
+                catalog, base: state.generation.base, at: end
+            ).definitions
+            let (old, new) = (state.definitions.tableStreams, definitions.tableStreams)
+            if old != new {
+                try state.tables.flush(state.position)
+                state.tables.define(definitions)
+                let known = Set(old.map(\.name))
+                try write(new.map(\.name).filter { !known.contains($0) }, end, &state.tables)
+            }
+            state.definitions = definitions
+            state.position = end
+        }
+    }
+
+    /// Writes the records of some streams from the start of the log.
+    private func write(
+        _ names: [String], _ end: Position, _ tables: inout TableDirectory,
+        progress: ((Position) -> Void)? = nil
+    ) throws {
+        let ids = Dictionary(
+            log.streams().filter { names.contains($0.name.name) }.map { ($0.id, $0.name.name) },
+            uniquingKeysWith: { first, _ in first })
+        if ids.isEmpty { return }
+        try log.read(from: Position(0), upTo: end, streams: Set(ids.keys)) { frame in
+            if let name = ids[frame.streamID] { try tables.add(frame, stream: name) }
+            progress?(frame.basePosition)
+            return true
+        }
+    }
+
+    public func advance(to position: Position) { state.withLock { $0.position = position } }
+
+    public func save() throws {
+        try state.withLock { state in
+            try state.tables.flush(state.position)
+            try keep(state.generation)
+        }
+    }
+
+    private func keep(_ generation: Generation) throws {
+        if try Generation.current(root, files) != generation {
+            try generation.makeCurrent(root, files)
+        }
+    }
+
+    /// Writes a whole new generation beside the live one, with the definitions in force, and makes
+    /// it the live one if asked to. Call on the projector's thread, where the log's end for
+    /// projections stands still.
+    public func rebuild(swap: Bool, progress: ((Position) -> Void)? = nil) throws -> Generation {
+        let catalog = catalog.catalog
+        return try state.withLock { state in
+            let generation = state.generation.next(base: catalog.position)
+            var tables = TableDirectory(path: generation.directory(root), files: files)
+            try tables.removeFiles(from: Position(0))
+            let definitions = try PinnedDefinitions(
+                catalog, base: generation.base, at: state.position
+            ).definitions
+            tables.define(definitions)
+            try write(
+                definitions.tableStreams.map(\.name), state.position, &tables, progress: progress)
+            try tables.flush(state.position)
+            if swap {
+                try generation.makeCurrent(root, files)
+                state.generation = generation
+                state.definitions = definitions
+                state.tables = tables
+            }
+            return generation
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+public import VarveLog
+public import VarveSystem
+
+/// The newest state of every view, in memory, behind one lock: what services read.
+///
+/// A read at T equals the function of log[0, position) at T, for the position it returns.
+public final class OnlineStore: Projection {
+    /// Written into snapshots: another version refolds.
+    public static let codeVersion: UInt32 = 1
+
+    /// Everything a read needs, in one value.
+    public struct State: Sendable {
+        public var generation: Generation
+        public var pinned: PinnedDefinitions
+        public var fold: FeatureFold
+        /// The fold covers every record below it.
+        public var position: Position
+
+        public init(
+            generation: Generation, pinned: PinnedDefinitions, fold: FeatureFold,
+            position: Position
+        ) {
+            self.generation = generation
+            self.pinned = pinned
+            self.fold = fold
+            self.position = position
+        }
+    }
+
+    public let name = "online"
+    private let log: Log
+    private let catalog: CatalogProjection
+    private let root: String
+    private let files: any FileSystem
+    private let state: Monitor<State>
+    /// Why the snapshot found at start was not used; nil when it was, or there was none.
+    public let snapshotProblem: String?
+
+    private static let snapshotName = "state.snapshot"
+
+    /// Opens the live generation of a directory.
+    /// - Parameter root: `DIR/projections/online`.
+    public init(
+        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem
+    ) throws {
+        self.log = log
+        self.catalog = catalog
+        self.root = root
+        self.files = files
+        let generation = try Generation.current(root, files)
+        let opened = try Self.open(log, catalog.catalog, generation, root, files)
+        state = Monitor(opened.state)
+        snapshotProblem = opened.problem
+    }
+
+    private static func open(
+        _ log: Log, _ catalog: Catalog, _ generation: Generation, _ root: String,
+        _ files: any FileSystem
+    ) throws -> (state: State, problem: String?) {
+        let path = "\(generation.directory(root))/\(snapshotName)"
+        let empty = try PinnedDefinitions(catalog, base: generation.base, at: Position(0))
+        let start = State(
+            generation: generation, pinned: empty, fold: FeatureFold(empty.definitions),
+            position: Position(0))
+        guard let snapshot = try SnapshotFile.read(path, files) else { return (start, nil) }
+        let position = Position(snapshot.position)
+        guard snapshot.codeVersion == codeVersion else {
+            return (start, "\(path) was written by code version \(snapshot.codeVersion)")
+        }
+        guard position <= log.commitPosition else {
+            return (start, "\(path) stands at \(position.value), beyond the end of the log")
+        }
+        let pinned = try PinnedDefinitions(catalog, base: generation.base, at: position)
+        guard snapshot.definitions == pinned.definitions.digest else {
+            return (start, "\(path) was made with other definitions")
+        }
+        var reader = ByteReader(snapshot.payload.raw)
+        let fold = try FeatureFold(pinned.definitions, reading: &reader)
+        return (
+            State(generation: generation, pinned: pinned, fold: fold, position: position), nil
+        )
+    }
+
+    public var position: Position { state.withLock { $0.position } }
+
+    /// The state as it is: later records do not change the copy.
+    public var current: State { state.withLock { $0 } }
+
+    /// Reads from the state, which stands still meanwhile: a copy kept while records are applied
+    /// would make the fold copy what it changes.
+    public func read<Result: Sendable>(_ body: (borrowing State) throws -> Result) rethrows
+        -> Result
+    {
+        try state.withLock { try body($0) }
+    }
+
+    public func apply(_ frame: borrowing FrameView, stream: String) throws {
+        let end = Position(frame.basePosition.value + Int64(frame.count))
+        if frame.streamID == .catalog {
+            try adopt(upTo: end)
+            return
+        }
+        try state.withLock { state in
+            try state.fold.apply(frame, stream: stream)
+            state.position = end
+        }
+    }
+
+    public func advance(to position: Position) { state.withLock { $0.position = position } }
+
+    /// Takes new definitions in. A new view over a stream with a history is folded from the start
+    /// of the log, so that its state never depends on when it was defined.
+    private func adopt(upTo end: Position) throws {
+        let old = current
+        let pinned = try PinnedDefinitions(
+            catalog.catalog, base: old.generation.base, at: end)
+        if pinned.definitions == old.pinned.definitions {
+            state.withLock { $0.position = end }
+            return
+        }
+        let fold = try FeatureFold(pinned.definitions, reusing: old.fold, log: log, upTo: end)
+        state.withLock { state in
+            state.pinned = pinned
+            state.fold = fold
+            state.position = end
+        }
+    }
+
+    public func save() throws {
+        let state = current
+        var writer = ByteWriter(capacity: 1 << 20)
+        state.fold.write(to: &writer)
+        let snapshot = SnapshotFile(
+            codeVersion: Self.codeVersion, position: state.position.value,
+            definitions: state.pinned.definitions.digest, payload: writer.bytes)
+        try snapshot.write(
+            Self.snapshotName, in: state.generation.directory(root), files)
+        if try Generation.current(root, files) != state.generation {
+            try state.generation.makeCurrent(root, files)
+        }
+    }
+
+    /// Folds a new generation with the definitions in force from the start of the log.
+    /// - Parameter progress: called now and then with the position reached.
+    public func rebuild(progress: ((Position) -> Void)? = nil) throws -> State {
+        let catalog = catalog.catalog
+        let generation = current.generation.next(base: Position(catalog.position.value))
+        let end = log.commitPosition
+        let pinned = try PinnedDefinitions(catalog, base: generation.base, at: end)
+        var fold = FeatureFold(pinned.definitions)
+        try fold.fold(log, upTo: end, progress: progress)
+        return State(generation: generation, pinned: pinned, fold: fold, position: end)
+    }
+
+    /// Brings a rebuilt generation to the position of the live one. Call on the projector's
+    /// thread, where that position stands still.
+    public func catchUp(_ candidate: inout State) throws {
+        let end = position
+        guard candidate.position < end else { return }
+        try candidate.fold.fold(log, from: candidate.position, upTo: end)
+        candidate.position = end
+    }
+
+    /// Makes a caught-up generation the live one, on disk and in memory. Call on the projector's
+    /// thread.
+    public func swap(to candidate: State) throws {
+        precondition(
+            candidate.position == position,
+            "a generation at \(candidate.position.value) is swapped in at \(position.value)")
+        state.withLock { $0 = candidate }
+        try save()
+    }
+}

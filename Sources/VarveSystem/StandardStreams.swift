@@ -1,0 +1,57 @@
+internal import Glibc
+import VarveBytes
+
+/// The streams a process is started with.
+public enum StandardStream: Int32, Sendable {
+    case input = 0, output = 1, error = 2
+
+    /// Whether a person looks at it, not a pipe or file.
+    public var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// Writes a text; what a closed pipe refuses is dropped, as nobody reads it.
+    public func write(_ text: String) { write(Array(text.utf8).raw) }
+
+    /// Writes bytes.
+    public func write(_ bytes: RawSpan) {
+        // Safe: the buffer is only read, within its bounds.
+        unsafe bytes.withUnsafeBytes { buffer in
+            guard let start = buffer.baseAddress else { return }
+            var done = 0
+            while done < buffer.count {
+                let put = unsafe Glibc.write(rawValue, start + done, buffer.count - done)
+                if put > 0 { done += put } else if errno != EINTR { return }
+            }
+        }
+    }
+
+    /// Reads all of it.
+    public func readAll() throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            // Safe: the kernel fills at most the array.
+            let got = unsafe block.withUnsafeMutableBytes {
+                unsafe Glibc.read(rawValue, $0.baseAddress, $0.count)
+            }
+            if got == 0 { return bytes }
+            if got > 0 {
+                bytes.append(contentsOf: block[..<got])
+            } else if errno != EINTR {
+                throw .last("read", "standard input")
+            }
+        }
+    }
+}
+
+/// What a process is given by whoever starts it.
+public enum ProcessEnvironment {
+    /// An environment variable; nil when it is not set.
+    public static func variable(_ name: String) -> String? {
+        // Safe: the value is copied before anything could change it.
+        guard let value = unsafe getenv(name) else { return nil }
+        return unsafe String(cString: value)
+    }
+
+    /// Ends the process.
+    public static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
+}

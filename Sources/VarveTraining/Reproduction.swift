@@ -1,0 +1,84 @@
+import VarveBytes
+public import VarveFeatures
+public import VarveFormats
+public import VarveLog
+public import VarveProjections
+
+/// Builds training sets again from their manifests: with the same definitions to prove that the
+/// bytes are the same, or with others to see what those would have changed.
+public struct Reproduction {
+    private let log: Log
+    private let catalog: Catalog
+    private let registry: RegistryProjection
+
+    public init(_ log: Log, _ catalog: Catalog, _ registry: RegistryProjection) {
+        self.log = log
+        self.catalog = catalog
+        self.registry = registry
+    }
+
+    /// Builds the set that a manifest describes, and checks every column against it.
+    /// - Throws: `TrainingError.notReproduced` when a column differs.
+    public func reproduce(
+        _ manifest: JSON, threads: Int = 2,
+        progress: @escaping @Sendable (TrainingSet.Progress) -> Void = { _ in }
+    ) throws -> TrainingSet {
+        let recipe = try TrainingRecipe(manifest)
+        guard recipe.codeVersion == TrainingManifest.codeVersion else {
+            throw TrainingError.notReproduced(
+                id: recipe.id,
+                reason: "it was built by code version \(recipe.codeVersion), this is "
+                    + "\(TrainingManifest.codeVersion)")
+        }
+        guard let definitions = try catalog.definitions(recipe.versions) else {
+            throw TrainingError.notReproduced(
+                id: recipe.id,
+                reason: "the catalog has no definitions with digest \(recipe.versions.digest)")
+        }
+        let set = try build(recipe, definitions, recipe.versions, threads, progress)
+        if let difference = recipe.difference(from: set) {
+            throw TrainingError.notReproduced(id: recipe.id, reason: difference)
+        }
+        return set
+    }
+
+    /// Builds the set that a manifest describes, but with other definitions of its service.
+    public func rebuild(
+        _ recipe: TrainingRecipe, _ definitions: Definitions, _ versions: ServiceVersions
+    ) throws -> TrainingSet {
+        try build(recipe, definitions, versions, 2) { _ in }
+    }
+
+    private func build(
+        _ recipe: TrainingRecipe, _ definitions: Definitions, _ versions: ServiceVersions,
+        _ threads: Int, _ progress: @escaping @Sendable (TrainingSet.Progress) -> Void
+    ) throws -> TrainingSet {
+        let request = TrainingSet.Request(
+            service: recipe.service, definitions: definitions, versions: versions,
+            mode: recipe.mode, basis: recipe.basis, threads: threads)
+        let spine = try self.spine(recipe, try request.plan())
+        return try TrainingSet(log, request, spine, source: recipe.spine, progress: progress)
+    }
+
+    private func spine(_ recipe: TrainingRecipe, _ plan: ServicePlan) throws -> Spine {
+        switch recipe.spine {
+        case .artifact(let digest):
+            return try Spine(
+                csv: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
+        case .stream(let name):
+            return try Spine(
+                stream: try declaredStream(name), log, upTo: recipe.basis, plan: plan)
+        }
+    }
+
+    /// A stream's definition in force.
+    public func declaredStream(_ name: String) throws -> StreamDefinition {
+        let streams = try catalog.definitions().streams
+        guard let stream = streams.first(where: { $0.name == name }) else {
+            throw TrainingError.badSpine(
+                "stream \(name) is not declared; declared are "
+                    + streams.map(\.name).joined(separator: ", "))
+        }
+        return stream
+    }
+}

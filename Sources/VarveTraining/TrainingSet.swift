@@ -1,0 +1,89 @@
+import VarveBytes
+public import VarveFeatures
+public import VarveFormats
+public import VarveLog
+public import VarveProjections
+
+/// A built training set: the spine's columns, the service's columns, and the manifest by which it
+/// can be made again.
+public struct TrainingSet: Sendable {
+    public let table: Table
+    public let manifest: TrainingManifest
+
+    /// What is asked for.
+    public struct Request: Sendable {
+        public var service: String
+        /// The service's closure to compute with.
+        public var definitions: Definitions
+        public var versions: ServiceVersions
+        public var mode: TrainingMode
+        /// The first position that is not used.
+        public var basis: Position
+        public var threads: Int
+
+        public init(
+            service: String, definitions: Definitions, versions: ServiceVersions,
+            mode: TrainingMode, basis: Position, threads: Int = 2
+        ) {
+            self.service = service
+            self.definitions = definitions
+            self.versions = versions
+            self.mode = mode
+            self.basis = basis
+            self.threads = threads
+        }
+
+        /// The service made ready.
+        public func plan() throws(TrainingError) -> ServicePlan {
+            let services = definitions.services
+            guard let service = services.first(where: { $0.name == service }) else {
+                throw .unknownService(service, known: services.map(\.name))
+            }
+            return ServicePlan(service, definitions)
+        }
+    }
+
+    /// Steps of a build, for whoever watches.
+    public enum Progress: Sendable {
+        /// Positions of the log folded so far.
+        case folded(Position, of: Position)
+        /// Rows computed since the last report.
+        case rows(Int)
+    }
+
+    /// Builds a set by replay: folds the log up to the basis, then computes every row.
+    public init(
+        _ log: Log, _ request: Request, _ spine: Spine, source: SpineSource,
+        progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) throws {
+        guard request.basis.value >= 0, request.basis <= log.commitPosition else {
+            throw TrainingError.badBasis(request.basis.value, end: log.commitPosition.value)
+        }
+        let plan = try request.plan()
+        var fold = FeatureFold(request.definitions)
+        try fold.fold(log, upTo: request.basis) { progress(.folded($0, of: request.basis)) }
+        let replay = PointInTimeReplay(
+            fold: fold, plan: plan, spine: spine, mode: request.mode, basis: request.basis.value)
+        let result = replay.run(threads: request.threads) { progress(.rows($0)) }
+        var columns = spine.table.columns
+        var summaries: [TrainingManifest.Column] = []
+        let added = Set(plan.addedColumns(to: spine.table).map(\.name))
+        for (index, field) in plan.columns.enumerated() {
+            let values = result.rows.map { $0[index] }
+            var column = Column(
+                name: field.name, type: field.type.columnType, capacity: values.count)
+            for value in values { column.append(value.value.cell) }
+            if added.contains(field.name) { columns.append(column) }
+            summaries.append(
+                TrainingManifest.Column(
+                    field: field, values: values, digest: column.digest,
+                    leaks: result.leaks[index], latestDiffers: result.latestDiffers[index]))
+        }
+        let asserted = request.definitions.streams
+            .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()
+        manifest = TrainingManifest(
+            request: request, spine: spine, source: source, columns: summaries,
+            assertedStreams: asserted)
+        table = Table(columns: columns)
+    }
+}

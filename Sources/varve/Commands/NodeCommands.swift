@@ -1,0 +1,108 @@
+import VarveFormats
+import VarveLog
+import VarveNode
+import VarveProjections
+import VarveSystem
+
+/// Running a node, and looking at one.
+let nodeCommands = [
+    Command(
+        "serve", "Runs a node: Kafka protocol and HTTP on loopback, until SIGTERM or Ctrl-C",
+        options: [
+            .init("kafka-port", "PORT", "port of the Kafka protocol (default 9092; 0: any)"),
+            .init("http-port", "PORT", "port of HTTP (default 8080; 0: any)"),
+            .init("host", "ADDRESS", "loopback address to listen at (default 127.0.0.1)"),
+            .init("no-auto-create", nil, "do not create streams that producers name"),
+        ],
+        example: "varve serve --dir /var/lib/varve --kafka-port 9092 --http-port 8080"
+    ) { invocation in try serve(invocation) },
+    Command(
+        "status", "Shows positions, lags and sizes of log and projections",
+        example: "varve status --json"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let json = try session.json("GET", "/v1/status")
+            if invocation.wantsJSON { show(json.pretty) } else { showStatus(json) }
+            return ExitCode.success
+        }
+    },
+]
+
+private func serve(_ invocation: Invocation) throws -> Int32 {
+    var options = NodeOptions(directory: invocation.directory)
+    options.host = invocation.value("host") ?? options.host
+    options.kafkaPort = try port(invocation, "kafka-port", options.kafkaPort)
+    options.httpPort = try port(invocation, "http-port", options.httpPort)
+    options.createsStreams = !invocation.has("no-auto-create")
+    // Before any other thread exists: they all inherit that these signals are not for them.
+    let signal = try TerminationSignal()
+    let node: Node
+    do {
+        node = try Node(options)
+    } catch {
+        throw CommandError.unavailable("\(error)")
+    }
+    let server: NodeServer
+    do {
+        server = try NodeServer(node, options) { note("varve: \($0)") }
+    } catch {
+        try? node.close()
+        throw CommandError.unavailable("\(error)")
+    }
+    let recovery = node.log.recovery
+    if let file = recovery.tornFile {
+        note("varve: \(recovery.tornBytes) bytes of a torn tail were cut off, kept in \(file)")
+    }
+    if let problem = node.online.snapshotProblem { note("varve: folding anew: \(problem)") }
+    show(
+        invocation.wantsJSON
+            ? server.address.text
+            : "varve serves \(options.directory): Kafka at"
+                + " \(server.address.text("kafka")), HTTP at \(server.address.text("http")), log at"
+                + " position \(node.log.commitPosition.value)")
+    _ = signal.wait()
+    server.stop()
+    try node.close()
+    return ExitCode.success
+}
+
+private func port(_ invocation: Invocation, _ name: String, _ standard: UInt16) throws -> UInt16 {
+    let number = try invocation.integer(name, default: Int(standard))
+    guard let port = UInt16(exactly: number) else {
+        throw CommandError.usage("--\(name) is \(number), expected 0 to 65535")
+    }
+    return port
+}
+
+private func showStatus(_ json: JSON) {
+    show("log \(json.text("log")), epoch \(json.text("epoch"))")
+    var projections = TextTable(["projection", "position", "lag", "blocked"], right: [2])
+    for item in json["projections"]?.arrayValue ?? [] {
+        projections.add(["name", "position", "lag", "blocked"].map { item.text($0) })
+    }
+    show("\n" + projections.text)
+    var streams = TextTable(["stream", "records"], right: [1])
+    for item in json["streams"]?.arrayValue ?? [] {
+        streams.add([
+            item.text("name"), Int(item["records"]?.integerValue ?? 0).grouped,
+        ])
+    }
+    show("\n" + streams.text)
+    var views = TextTable(["view", "keys", "facts"], right: [1, 2])
+    for item in json["views"]?.arrayValue ?? [] {
+        views.add([
+            item.text("view"), Int(item["keys"]?.integerValue ?? 0).grouped,
+            Int(item["facts"]?.integerValue ?? 0).grouped,
+        ])
+    }
+    if !views.isEmpty { show("\n" + views.text) }
+    for item in json["unreadable"]?.arrayValue ?? [] {
+        show(
+            "\n\(item.text("records")) records of \(item.text("stream")) do not fit its definition,"
+                + " the first at \(item.text("first")): \(item.text("reason"))")
+    }
+    let stale = (json["needs_rebuild"]?.arrayValue ?? []).compactMap(\.stringValue)
+    if !stale.isEmpty {
+        show("\n\(stale.joined(separator: ", ")) changed: `varve rebuild online` shows the difference")
+    }
+}

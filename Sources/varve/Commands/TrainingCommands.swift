@@ -1,0 +1,127 @@
+import VarveFormats
+import VarveProtocols
+import VarveSystem
+
+/// Training sets.
+let trainingCommands = [
+    Command(
+        "training-set create", "Builds a point-in-time training set and keeps its manifest",
+        options: [
+            .init("service", "NAME", "the service whose columns are computed"),
+            .init("spine", "FILE.csv|STREAM", "the rows: a CSV file, or a stream of the log"),
+            .init("mode", "MODE", "as-known (default) or as-corrected"),
+            .init("basis", "POSITION", "use the log below this position (default: all)"),
+            .init("time", "COLUMN", "the spine's column that holds T (default: time)"),
+            .init("out", "FILE.csv|.arrow", "where the set goes (`-`: standard output)"),
+        ],
+        example: "varve training-set create --service arrival_delay"
+            + " --spine fixtures/flights/spine.csv --out train.csv"
+    ) { invocation in
+        let service = try invocation.required("service")
+        let spine = try invocation.required("spine")
+        let out = try invocation.required("out")
+        let isFile = spine.hasSuffix(".csv") || spine.hasSuffix(".lz4") || spine == "-"
+        let body = isFile ? try readInput(spine) : []
+        return try Session.with(invocation) { session in
+            let response = try session.send(
+                "POST", "/v1/training-sets",
+                query: [
+                    ("service", service), ("spine_stream", isFile ? nil : spine),
+                    ("mode", invocation.value("mode")), ("basis", invocation.value("basis")),
+                    ("time", invocation.value("time")), ("format", try format(of: out)),
+                ], body: body)
+            try writeOutput(out, response.body)
+            let id = response.headers["Varve-Training-Set"] ?? ""
+            let manifest = try session.json("GET", "/v1/training-sets/\(id.asSegment)")
+            if out != "-" { showManifest(manifest, invocation, out) }
+            return ExitCode.success
+        }
+    },
+    Command(
+        "training-set reproduce", "Builds a training set again: the same bytes, or an error",
+        arguments: ["ID"],
+        options: [.init("out", "FILE.csv|.arrow", "where the set goes")],
+        example: "varve training-set reproduce ts-4f1c09d2a7be --out again.csv"
+    ) { invocation in
+        let out = try invocation.required("out")
+        return try Session.with(invocation) { session in
+            let response = try session.send(
+                "POST", "/v1/training-sets/\(invocation.positional[0].asSegment)/reproduce",
+                query: [("format", try format(of: out))])
+            try writeOutput(out, response.body)
+            if out != "-", !invocation.wantsJSON {
+                show("\(out): identical to the manifest of \(invocation.positional[0])")
+            }
+            return ExitCode.success
+        }
+    },
+    Command(
+        "training-set show", "Shows a training set's manifest", arguments: ["ID"],
+        example: "varve training-set show ts-4f1c09d2a7be"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let manifest = try session.json(
+                "GET", "/v1/training-sets/\(invocation.positional[0].asSegment)")
+            showManifest(manifest, invocation, nil)
+            return ExitCode.success
+        }
+    },
+    Command(
+        "training-set list", "Lists training sets", example: "varve training-set list"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let json = try session.json("GET", "/v1/training-sets")
+            if invocation.wantsJSON {
+                show(json.pretty)
+                return ExitCode.success
+            }
+            var table = TextTable(["id", "service", "mode", "basis", "rows"], right: [3, 4])
+            for set in json["training_sets"]?.arrayValue ?? [] {
+                table.add(["id", "service", "mode", "basis", "rows"].map { set.text($0) })
+            }
+            show(table.text)
+            return ExitCode.success
+        }
+    },
+]
+
+private func format(of path: String) throws(CommandError) -> String {
+    if path == "-" || path.hasSuffix(".csv") { return "csv" }
+    if path.hasSuffix(".arrow") { return "arrow" }
+    throw .usage("--out is \(path), expected a name that ends with .csv or .arrow")
+}
+
+private func showManifest(_ manifest: JSON, _ invocation: Invocation, _ path: String?) {
+    if invocation.wantsJSON {
+        show(manifest.pretty)
+        return
+    }
+    let columns = manifest["columns"]?.arrayValue ?? []
+    var table = TextTable(
+        ["column", "present", "null share", "mean", "leaks", "latest differs"],
+        right: [1, 2, 3, 4, 5])
+    for column in columns {
+        let statuses = column["statuses"]
+        let present = statuses?["present"]?.integerValue ?? 0
+        let rows = manifest["rows"]?.integerValue ?? 0
+        let share = rows == 0 ? 0 : Double(rows - present) / Double(rows)
+        table.add([
+            column.text("name"), Int(present).grouped, (100 * share).fixed(1) + "%",
+            column["profile"]?.fixed("mean", 3) ?? "-", column.text("leaks"),
+            column.text("latest_differs"),
+        ])
+    }
+    show(table.text)
+    let leaks = columns.reduce(0) { $0 + ($1["leaks"]?.integerValue ?? 0) }
+    let latest = columns.reduce(0) { $0 + ($1["latest_differs"]?.integerValue ?? 0) }
+    let cells = Int64(columns.count) * (manifest["rows"]?.integerValue ?? 0)
+    show(
+        """
+
+        \(manifest.text("id"))\(path.map { " in \($0)" } ?? ""): \(manifest.text("rows")) rows, \
+        \(manifest.text("mode")), basis \(manifest.text("basis"))
+        leak meter: \(Int(leaks).grouped) of \(Int(cells).grouped) cells would change if late and \
+        corrected data were used; a plain join on the newest values would change \
+        \(Int(latest).grouped)
+        """)
+}

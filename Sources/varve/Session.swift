@@ -1,0 +1,137 @@
+import VarveBytes
+import VarveFormats
+import VarveLog
+import VarveNode
+import VarveProtocols
+import VarveSystem
+
+/// What a command asks: the node that has the data directory open, or, when none has, the
+/// directory itself, opened for as long as the command runs.
+final class Session {
+    /// Addresses of a running node, as it published them.
+    struct Address {
+        let kafka: (host: String, port: UInt16)
+        let http: (host: String, port: UInt16)
+    }
+
+    private enum Target {
+        case remote(HTTPClient, Address)
+        case embedded(Node, NodeAPI)
+    }
+
+    private let target: Target
+
+    /// - Parameter creates: whether a directory that does not exist is created.
+    init(_ invocation: Invocation, creates: Bool = false) throws {
+        let directory = invocation.directory
+        if let text = Log.publishedAddress(directory: directory) {
+            guard let address = Address(text) else {
+                throw CommandError.unavailable(
+                    "\(directory) is in use by a process that is not a node"
+                        + (text.isEmpty ? "" : " (\(text))"))
+            }
+            target = .remote(
+                HTTPClient(
+                    host: address.http.host, port: address.http.port, timeout: .seconds(3600)),
+                address)
+            return
+        }
+        if !creates, (try? PosixFileSystem().list("\(directory)/log")) == nil {
+            throw CommandError.unavailable(
+                "\(directory) is no data directory; start a node with varve serve --dir"
+                    + " \(directory), or name another with --dir")
+        }
+        do {
+            let node = try Node(NodeOptions(directory: directory))
+            target = .embedded(node, NodeAPI(node))
+        } catch {
+            throw CommandError.unavailable("\(error)")
+        }
+    }
+
+    /// The running node's addresses; nil when the directory is open here.
+    var address: Address? { if case .remote(_, let address) = target { address } else { nil } }
+
+    /// Sends a request.
+    /// - Throws: `CommandError` with the node's own words when the answer is not a success.
+    func send(
+        _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8] = []
+    ) throws -> HTTPResponse {
+        let items = query.compactMap { name, value in
+            value.map { "\(name.percentEncoded)=\($0.percentEncoded)" }
+        }
+        let suffix = items.isEmpty ? "" : "?" + items.joined(separator: "&")
+        let response: HTTPResponse
+        switch target {
+        case .remote(let client, _): response = try client.send(method, path + suffix, body: body)
+        case .embedded(_, let api):
+            guard
+                let request = HTTPRequest(
+                    method: method, target: path + suffix, headers: [:], body: body)
+            else { throw CommandError.usage("\(path) is no path") }
+            response = api.respond(request)
+        }
+        if response.status.isSuccess { return response }
+        let json = try? JSON(parsing: response.body.raw)
+        let lines = (json?["errors"]?.arrayValue ?? []).compactMap(\.stringValue)
+        let text = lines.isEmpty
+            ? json?["error"]?.stringValue ?? "\(response.status)"
+            : "\(lines.count) mistakes\n  " + lines.joined(separator: "\n  ")
+        throw CommandError(
+            description: text,
+            code: response.status == .serviceUnavailable
+                ? ExitCode.unavailable : ExitCode.failure)
+    }
+
+    /// Sends a request whose answer is a JSON document.
+    func json(
+        _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8] = []
+    ) throws -> JSON {
+        let response = try send(method, path, query: query, body: body)
+        return try JSON(parsing: response.body.raw)
+    }
+
+    /// Gives an embedded directory up.
+    func close() throws {
+        if case .embedded(let node, _) = target { try node.close() }
+    }
+
+    /// Runs `body` with a session, and closes it whatever happens.
+    static func with<Result>(
+        _ invocation: Invocation, creates: Bool = false, _ body: (Session) throws -> Result
+    ) throws -> Result {
+        let session = try Session(invocation, creates: creates)
+        do {
+            let result = try body(session)
+            try session.close()
+            return result
+        } catch {
+            // The first error is the one to tell.
+            try? session.close()
+            throw error
+        }
+    }
+}
+
+extension Session.Address {
+    /// Reads `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080"}`.
+    init?(_ text: String) {
+        guard let json = try? JSON(parsing: Array(text.utf8).raw),
+            let kafka = Self.endpoint(json["kafka"]), let http = Self.endpoint(json["http"])
+        else { return nil }
+        self.kafka = kafka
+        self.http = http
+    }
+
+    private static func endpoint(_ json: JSON?) -> (host: String, port: UInt16)? {
+        guard let text = json?.stringValue, let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
+        else { return nil }
+        return (String(text[..<colon]), port)
+    }
+}
+
+extension String {
+    /// The text as one segment of a path.
+    var asSegment: String { percentEncoded }
+}

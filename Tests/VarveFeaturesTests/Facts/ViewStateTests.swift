@@ -1,0 +1,193 @@
+import Testing
+import VarveBytes
+import VarveFeatures
+
+/// The engine against the slow twin, on random streams with ties, nulls, late, duplicate, amended
+/// and retracted records, null keys, and all three modes.
+@Suite struct ViewStateTests {
+    private static let fields = [
+        Field(name: "key", type: .string, isNullable: true),
+        Field(name: "x", type: .float64, isNullable: true),
+        Field(name: "n", type: .int64, isNullable: true),
+        Field(name: "s", type: .string, isNullable: true),
+    ]
+
+    private static let stream = StreamDefinition(
+        name: "events", fields: fields, eventTime: .record, knownTime: .ingest, key: ["key"],
+        id: nil, expectations: [], policy: .reject)
+
+    /// A view with every aggregation that applies, over windows of every kind.
+    private static func view(
+        _ generator: inout SplitMix64, includesCutoff: Bool
+    ) throws -> ViewDefinition {
+        func pick<T>(_ values: [T]) -> T { values[Int(generator.next() % UInt64(values.count))] }
+        var features: [AggregateFeature] = []
+        for function in Aggregation.allCases {
+            for argument in [nil, "x", "n", "s", "x * 2.0 - 1.0"] as [String?] {
+                let expression = try argument.map { try Expression(parsing: $0, scope: fields) }
+                guard let type = function.resultType(of: expression?.type) else { continue }
+                let filter = pick([nil, "n > 2", "s = 'a'", "x is not null"] as [String?])
+                let windows: [Window] = [
+                    .lifetime, .lastFacts(1 + Int(generator.next() % 4)),
+                    .length(1 + Int64(generator.next() % 30), lag: 0, hop: 0),
+                    .length(
+                        1 + Int64(generator.next() % 30), lag: Int64(generator.next() % 10),
+                        hop: pick([0, 3, 7])),
+                ]
+                features.append(
+                    AggregateFeature(
+                        name: "f\(features.count)", function: function, argument: expression,
+                        filter: try filter.map { try Expression(parsing: $0, scope: fields) },
+                        window: pick(windows), type: type))
+            }
+        }
+        return ViewDefinition(
+            name: "v", entity: [Field(name: "key", type: .string)],
+            source: .derived(
+                .init(
+                    stream: "events",
+                    filter: pick([nil, try Expression(parsing: "n is null or n < 9", scope: fields)]),
+                    features: features)),
+            maxAge: pick([nil, 12]), includesCutoff: includesCutoff)
+    }
+
+    private static func fact(_ generator: inout SplitMix64, position: Int64) -> SetSemantics.Fact {
+        func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
+        func value(_ values: [Value]) -> Value {
+            chance(15) ? .null : values[Int(generator.next() % UInt64(values.count))]
+        }
+        let time = Int64(generator.next() % 60) - 20
+        return SetSemantics.Fact(
+            slots: [
+                value([.string("a"), .string("b")]),
+                value([
+                    .float64(0.1), .float64(0.2), .float64(-0.0), .float64(0.0), .float64(1e16),
+                    .float64(-1e16), .float64(1e-300),
+                ]),
+                value((0..<10).map { .int64($0) }), value([.string("a"), .string("b")]),
+            ],
+            eventTime: time, position: position,
+            // Known before its event time, at it, or much later.
+            knownTime: time + Int64(generator.next() % 30) - 5,
+            id: chance(40) ? .int64(Int64(generator.next() % 8)) : nil,
+            isRetraction: chance(8))
+    }
+
+    private static func apply(_ fact: SetSemantics.Fact, to state: inout ViewState) {
+        let known = Timestamp(microseconds: fact.knownTime)
+        if fact.isRetraction {
+            if let id = fact.id { state.retract(id, position: fact.position, knownTime: known) }
+            return
+        }
+        state.apply(
+            fact.slots, eventTime: Timestamp(microseconds: fact.eventTime),
+            position: fact.position, knownTime: known, id: fact.id)
+    }
+
+    @Test(arguments: 0..<10 as Range<UInt64>)
+    func `every answer equals that of the set semantics`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        let view = try Self.view(&generator, includesCutoff: seed % 2 == 1)
+        guard case .derived(let source) = view.source else { return }
+        var oracle = SetSemantics(view: view, stream: Self.stream)
+        var state = ViewState(ViewPlan(view, stream: Self.stream))
+        for index in 0..<70 {
+            let fact = Self.fact(&generator, position: Int64(index))
+            oracle.facts.append(fact)
+            Self.apply(fact, to: &state)
+        }
+        for key in [Value.string("a"), .string("b"), .string("never"), .null] {
+            for _ in 0..<5 {
+                let time = Timestamp(microseconds: Int64(generator.next() % 80) - 25)
+                // A prefix of the log is asked of the whole state, except where known times count:
+                // there the basis is where the fold ends.
+                let visibilities = [
+                    Visibility(cutoff: time), Visibility(cutoff: time, knownBeforeCutoff: true),
+                    Visibility(cutoff: time, position: Int64(generator.next() % 70)),
+                ]
+                for visibility in visibilities {
+                    let row = state.read(EntityKey([key]), visibility)
+                    for (feature, found) in zip(source.features, row) {
+                        let expected = oracle.value(of: feature, key: [key], visibility)
+                        #expect(
+                            found.isIdentical(to: expected),
+                            """
+                            seed \(seed): \(feature.function) \(feature.window) of \(key) at \
+                            \(visibility): \(found), expected \(expected)
+                            """)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `a snapshot reads back to the same state`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        let view = try Self.view(&generator, includesCutoff: false)
+        let plan = ViewPlan(view, stream: Self.stream)
+        var state = ViewState(plan)
+        let facts = (0..<60).map { Self.fact(&generator, position: Int64($0)) }
+        for fact in facts.prefix(40) { Self.apply(fact, to: &state) }
+        var writer = ByteWriter()
+        state.write(to: &writer)
+        var reader = ByteReader(writer.bytes.raw)
+        var resumed = try ViewState(plan, reading: &reader)
+        #expect(reader.remaining == 0)
+        for fact in facts.dropFirst(40) {
+            Self.apply(fact, to: &state)
+            Self.apply(fact, to: &resumed)
+        }
+        var (left, right) = (ByteWriter(), ByteWriter())
+        state.write(to: &left)
+        resumed.write(to: &right)
+        #expect(left.bytes == right.bytes)
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `between its moments of change a feature keeps its value`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed + 100)
+        let view = try Self.view(&generator, includesCutoff: seed % 2 == 0)
+        guard case .derived(let source) = view.source else { return }
+        var state = ViewState(ViewPlan(view, stream: Self.stream))
+        for index in 0..<30 {
+            Self.apply(Self.fact(&generator, position: Int64(index)), to: &state)
+        }
+        guard let key = EntityKey([Value.string("a")]) else { return }
+        for (index, feature) in source.features.enumerated()
+        where feature.function != .timeSinceLast {
+            let moments = Set(state.changes(ofFeature: index, key))
+            var last: FeatureValue?
+            for time in -60..<120 as Range<Int64> {
+                let value = state.read(
+                    index, key, Visibility(cutoff: Timestamp(microseconds: time)))
+                if let last, !moments.contains(time) {
+                    #expect(value.isIdentical(to: last), "\(feature) at \(time)")
+                }
+                last = value
+            }
+        }
+    }
+
+    @Test func `a fact at or after T changes no row at T`() throws {
+        var generator = SplitMix64(seed: 3)
+        let view = try Self.view(&generator, includesCutoff: false)
+        var state = ViewState(ViewPlan(view, stream: Self.stream))
+        for index in 0..<50 {
+            Self.apply(Self.fact(&generator, position: Int64(index)), to: &state)
+        }
+        let visibility = Visibility(cutoff: Timestamp(microseconds: 10))
+        let before = state.read(EntityKey([Value.string("a")]), visibility)
+        var late = Self.fact(&generator, position: 50)
+        late.id = nil
+        late.isRetraction = false
+        late.slots[0] = .string("a")
+        for time in [10, 11, 1000] as [Int64] {
+            late.eventTime = time
+            late.position += 1
+            Self.apply(late, to: &state)
+        }
+        let after = state.read(EntityKey([Value.string("a")]), visibility)
+        #expect(zip(before, after).allSatisfy { $0.isIdentical(to: $1) })
+    }
+}

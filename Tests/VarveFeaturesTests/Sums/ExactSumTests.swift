@@ -1,0 +1,59 @@
+import Testing
+import VarveFeatures
+
+@Suite struct ExactSumTests {
+    /// Lists of doubles with their sums by Python's `math.fsum` (tools/fixtures/sums.py).
+    private static func cases() throws -> [(sum: Double, values: [Double])] {
+        try Fixture.text("sums/fsum.csv").split(separator: "\n").map { line in
+            let numbers = line.split(separator: ",").map {
+                Double(bitPattern: UInt64($0, radix: 16) ?? 0)
+            }
+            return (numbers[0], Array(numbers.dropFirst()))
+        }
+    }
+
+    @Test func `sums equal Python's math.fsum in any order, merged or one by one`() throws {
+        var generator = SplitMix64(seed: 7)
+        let cases = try Self.cases()
+        #expect(cases.count > 200)
+        for (index, (expected, values)) in cases.enumerated() {
+            for _ in 0..<3 {
+                let shuffled = values.shuffled(using: &generator)
+                var whole = ExactSum()
+                for value in shuffled { whole.add(value) }
+                #expect(whole.value.bitPattern == expected.bitPattern, "case \(index)")
+                var (left, right) = (ExactSum(), ExactSum())
+                for (place, value) in shuffled.enumerated() {
+                    if place % 3 == 0 { left.add(value) } else { right.add(value) }
+                }
+                left.merge(right)
+                #expect(left.value.bitPattern == expected.bitPattern, "case \(index), merged")
+                #expect(left == whole)
+            }
+        }
+    }
+
+    @Test func `what is added and removed leaves no trace`() throws {
+        for (_, values) in try Self.cases() {
+            var sum = ExactSum()
+            sum.add(0.3)
+            for value in values { sum.add(value) }
+            for value in values.reversed() { sum.remove(value) }
+            #expect(sum.value == 0.3)
+        }
+    }
+
+    @Test func `the sum of nothing and of zeros is plus zero`() {
+        #expect(ExactSum().value.bitPattern == 0)
+        var sum = ExactSum()
+        sum.add(-0.0)
+        #expect(sum.value.bitPattern == 0)
+    }
+
+    @Test func `millions of the largest carries are kept`() {
+        var sum = ExactSum()
+        let value = Double(bitPattern: 0x3FFF_FFFF_FFFF_FFFF)
+        for _ in 0..<200_000 { sum.add(value) }
+        #expect(sum.value == 200_000 * value)
+    }
+}
