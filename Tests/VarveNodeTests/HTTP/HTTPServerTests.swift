@@ -135,7 +135,9 @@ import VarveSystem
     @Test func `what is not HTTP is answered with 400 and closed`() throws {
         let server = try echo()
         defer { server.stop() }
-        for text in ["nonsense\r\n\r\n", "\u{0}\u{0}\u{0}\u{1a}\n", "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        for text in [
+            "nonsense\r\n\r\n", "\u{0}\u{0}\u{0}\u{1a}\n", "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
             let found = try exchange(server.port, Array(text.utf8))
             #expect(found.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
             #expect(found.contains("Connection: close\r\n"))

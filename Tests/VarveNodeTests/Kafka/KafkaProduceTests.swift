@@ -25,7 +25,9 @@ import VarveProtocols
                     faults.append(.init(index: record.offsetDelta, message: "value is bad"))
                 }
             }
-            if !faults.isEmpty { return .reject(message: "the contract is broken", records: faults) }
+            if !faults.isEmpty {
+                return .reject(message: "the contract is broken", records: faults)
+            }
             return .accept(stream.name == "odd" ? .quarantined : [])
         }
     }
