@@ -48,7 +48,8 @@ public final class Socket: Sendable {
 
     /// Reads what is there, at most as much as fits, into the buffer from `start` on.
     /// - Throws: `ETIMEDOUT` when a blocking socket waited in vain.
-    public func read(into buffer: inout [UInt8], from start: Int) throws(SystemError) -> ReadResult {
+    public func read(into buffer: inout [UInt8], from start: Int) throws(SystemError) -> ReadResult
+    {
         precondition(start >= 0 && start < buffer.count, "no room at \(start) of \(buffer.count)")
         while true {
             // Safe: the precondition proves that the bytes from start on lie within the buffer.

@@ -134,7 +134,9 @@ public final class KafkaProducer {
     /// Sends what was collected and waits until all is answered.
     /// - Returns: the results since they were last taken, in the order of sending.
     public func flush() throws(KafkaClientError) -> [BatchResult] {
-        let waiting = batches.sorted { ($0.value.numbers.first ?? 0) < ($1.value.numbers.first ?? 0) }
+        let waiting = batches.sorted {
+            ($0.value.numbers.first ?? 0) < ($1.value.numbers.first ?? 0)
+        }
         batches = [:]
         for (stream, batch) in waiting { try submit(batch, to: stream) }
         try settle(leaving: 0)

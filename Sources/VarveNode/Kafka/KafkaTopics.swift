@@ -120,7 +120,8 @@ enum KafkaTopics {
     ) throws(KafkaRefusal) {
         guard isValid(topic.name) else {
             throw KafkaRefusal(
-                .invalidTopic, "\"\(topic.name)\" is no topic name: expected 1 to 249 letters,"
+                .invalidTopic,
+                "\"\(topic.name)\" is no topic name: expected 1 to 249 letters,"
                     + " digits, '.', '_' or '-'")
         }
         let stream = StreamName(name: topic.name, partition: 0)
@@ -130,7 +131,8 @@ enum KafkaTopics {
         }
         try checkReplicas(topic)
         for setting in topic.settings { try TopicSetting.check(setting) }
-        var count = topic.assignments.isEmpty ? topic.partitionCount : Int32(topic.assignments.count)
+        var count =
+            topic.assignments.isEmpty ? topic.partitionCount : Int32(topic.assignments.count)
         if count == -1 { count = broker.options.partitions }
         guard (1...broker.options.maxPartitions).contains(count) else {
             throw KafkaRefusal(

@@ -64,7 +64,8 @@ struct ProduceWork {
         guard records.count <= broker.options.batchBytes else {
             throw KafkaRefusal(
                 .messageTooLarge,
-                "the batch is \(records.count) bytes, expected at most \(broker.options.batchBytes)")
+                "the batch is \(records.count) bytes, expected at most \(broker.options.batchBytes)"
+            )
         }
         let header = try verify(records)
         guard let gate = broker.gate else { return (stream, []) }

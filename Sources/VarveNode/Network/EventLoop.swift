@@ -31,8 +31,9 @@ public final class EventLoop: Sendable {
         _ makeService: @escaping @Sendable (LoopTimers) -> any ConnectionService
     ) throws(SystemError) -> Listening {
         let socket = try ListeningSocket(host: host, port: port)
-        let listening = Listening(socket: socket, limits: limits, mailbox: mailbox)
-        mailbox.send(.listen(listening, makeService))
+        let listening = Listening(port: socket.port, limits: limits, mailbox: mailbox)
+        // The loop alone keeps the socket, so the port is free once it has stopped.
+        mailbox.send(.listen(socket, listening, makeService))
         return listening
     }
 

@@ -15,6 +15,7 @@ final class LoopCore {
 
     /// A port and its protocol.
     private struct Listener {
+        let socket: ListeningSocket
         let listening: Listening
         let service: any ConnectionService
         var connectionCount = 0
@@ -74,19 +75,22 @@ final class LoopCore {
 
     private func handle(_ message: LoopMailbox.Message) {
         switch message {
-        case .listen(let listening, let makeService): listen(listening, makeService(timers))
+        case .listen(let socket, let listening, let makeService):
+            listen(socket, listening, makeService(timers))
         case .answer(let id, let number, let bytes): connections[id]?.fulfil(number, bytes)
         case .close(let id): connections[id]?.closeAfterAnswers()
         case .stop(let grace): stop(grace)
         }
     }
 
-    private func listen(_ listening: Listening, _ service: any ConnectionService) {
+    private func listen(
+        _ socket: ListeningSocket, _ listening: Listening, _ service: any ConnectionService
+    ) {
         guard !isStopping else { return }
         let token = newToken()
         do {
-            try poller.add(listening.socket, token: token)
-            listeners[token] = Listener(listening: listening, service: service)
+            try poller.add(socket, token: token)
+            listeners[token] = Listener(socket: socket, listening: listening, service: service)
         } catch {
             report("port \(listening.port) cannot be served: \(error)")
         }
@@ -100,7 +104,7 @@ final class LoopCore {
     private func accept(_ token: UInt64) {
         while let listener = listeners[token] {
             do {
-                guard let socket = try listener.listening.socket.accept() else { return }
+                guard let socket = try listener.socket.accept() else { return }
                 if listener.connectionCount >= listener.listening.limits.connections {
                     report("\(socket.peer): refused, there are as many connections as may be")
                     continue
@@ -123,11 +127,11 @@ final class LoopCore {
     /// Without descriptors a waiting connection stays ready: asking at once again would spin.
     private func pauseAccepting(_ token: UInt64) {
         guard let listener = listeners[token] else { return }
-        poller.remove(listener.listening.socket)
+        poller.remove(listener.socket)
         _ = timers.add(at: .now + Self.acceptPause) { [weak self] in
             guard let self, let listener = listeners[token] else { return }
             do {
-                try poller.add(listener.listening.socket, token: token)
+                try poller.add(listener.socket, token: token)
             } catch {
                 report("port \(listener.listening.port) is not served any more: \(error)")
             }
@@ -161,7 +165,7 @@ final class LoopCore {
         if isStopping { return }
         stopDeadline = .now + grace
         for listener in listeners.values {
-            poller.remove(listener.listening.socket)
+            poller.remove(listener.socket)
             listener.service.stopping()
         }
         listeners.removeAll()

@@ -6,7 +6,7 @@ import VarveSystem
 final class LoopMailbox: Sendable {
     /// A message to the loop.
     enum Message: Sendable {
-        case listen(Listening, @Sendable (LoopTimers) -> any ConnectionService)
+        case listen(ListeningSocket, Listening, @Sendable (LoopTimers) -> any ConnectionService)
         case answer(connection: UInt64, number: UInt64, [UInt8])
         case close(connection: UInt64)
         case stop(grace: Duration)
@@ -35,19 +35,17 @@ final class LoopMailbox: Sendable {
 
 /// A port that an event loop serves, as other threads see it.
 public final class Listening: Sendable {
-    let socket: ListeningSocket
+    /// The port.
+    public let port: UInt16
     let limits: ConnectionLimits
     private let mailbox: LoopMailbox
     private let isWoken = Atomic(false)
 
-    init(socket: ListeningSocket, limits: ConnectionLimits, mailbox: LoopMailbox) {
-        self.socket = socket
+    init(port: UInt16, limits: ConnectionLimits, mailbox: LoopMailbox) {
+        self.port = port
         self.limits = limits
         self.mailbox = mailbox
     }
-
-    /// Where it listens.
-    public var port: UInt16 { socket.port }
 
     /// Makes the loop call the service's `woken`, once for any number of calls before that. Any
     /// thread may call it.

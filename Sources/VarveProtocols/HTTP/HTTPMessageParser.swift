@@ -62,10 +62,12 @@ struct HTTPMessageParser {
             case .done: return (offset, true)
             case .fixed(let remaining):
                 offset += take(bytes, offset, remaining) { .fixed(remaining: $0) }
-                if case .fixed(0) = state { state = .done } else { return (offset, false) }
+                guard case .fixed(0) = state else { return (offset, false) }
+                state = .done
             case .chunk(let remaining):
                 offset += take(bytes, offset, remaining) { .chunk(remaining: $0) }
-                if case .chunk(0) = state { state = .chunkEnd } else { return (offset, false) }
+                guard case .chunk(0) = state else { return (offset, false) }
+                state = .chunkEnd
             case .upToEnd:
                 guard body.count + bytes.byteCount - offset <= bodyLimit else { throw tooLarge }
                 offset += take(bytes, offset, bytes.byteCount - offset) { _ in .upToEnd }

@@ -61,7 +61,8 @@ public struct HTTPResponseParser: Sendable {
             parts[1].utf8.count == 3, let code = Int(parts[1]), (100..<600).contains(code)
         else {
             throw HTTPError(
-                .badRequest, "the status line is \"\(line.prefix(80))\", expected HTTP/1.1 and a code")
+                .badRequest,
+                "the status line is \"\(line.prefix(80))\", expected HTTP/1.1 and a code")
         }
         return (HTTPStatus(rawValue: code), parts[0] == "HTTP/1.0")
     }

@@ -154,7 +154,8 @@ import VarveProtocols
 
     @Test func `damaged requests are refused or read, never trap`() {
         var random = SplitMix64(seed: 5)
-        let chunked = "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+        let chunked =
+            "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
         for _ in 0..<3000 {
             let bytes = random.mutated(Array((post + chunked).utf8))
             _ = try? requests(bytes, step: 1 + random.below(50))

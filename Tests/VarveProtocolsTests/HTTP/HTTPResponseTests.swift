@@ -60,7 +60,8 @@ import VarveProtocols
     }
 
     @Test func `a body cut short is no response`() throws {
-        let bytes = HTTPResponse(status: .ok, text: "hello").encoded(isHead: false, keepsAlive: true)
+        let bytes = HTTPResponse(status: .ok, text: "hello").encoded(
+            isHead: false, keepsAlive: true)
         for end in 0..<bytes.count {
             #expect(try response(Array(bytes[..<end])) == nil)
         }
