@@ -72,7 +72,8 @@ final class Session {
             response = api.respond(request)
         }
         if response.status.isSuccess { return response }
-        let json = try? JSON(parsing: response.body.raw)
+        let bytes = response.body
+        let json = try? JSON(parsing: bytes.raw)
         let lines = (json?["errors"]?.arrayValue ?? []).compactMap(\.stringValue)
         let text = lines.isEmpty
             ? json?["error"]?.stringValue ?? "\(response.status)"
@@ -87,8 +88,8 @@ final class Session {
     func json(
         _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8] = []
     ) throws -> JSON {
-        let response = try send(method, path, query: query, body: body)
-        return try JSON(parsing: response.body.raw)
+        let bytes = try send(method, path, query: query, body: body).body
+        return try JSON(parsing: bytes.raw)
     }
 
     /// Gives an embedded directory up.
@@ -116,7 +117,8 @@ final class Session {
 extension Session.Address {
     /// Reads `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080"}`.
     init?(_ text: String) {
-        guard let json = try? JSON(parsing: Array(text.utf8).raw),
+        let bytes = Array(text.utf8)
+        guard let json = try? JSON(parsing: bytes.raw),
             let kafka = Self.endpoint(json["kafka"]), let http = Self.endpoint(json["http"])
         else { return nil }
         self.kafka = kafka

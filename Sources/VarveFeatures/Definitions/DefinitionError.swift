@@ -9,6 +9,7 @@ public struct DefinitionError: Error, Sendable, Equatable, CustomStringConvertib
     /// What was probably meant.
     public let suggestion: String?
 
+    /// A mistake at a path of the document.
     public init(path: String, value: String, expectation: String, suggestion: String? = nil) {
         self.path = path
         self.value = value
@@ -28,6 +29,7 @@ public struct DefinitionErrors: Error, Sendable, Equatable, CustomStringConverti
     /// At least one.
     public let errors: [DefinitionError]
 
+    /// The mistakes of one document.
     public init(_ errors: [DefinitionError]) { self.errors = errors }
 
     /// A mistake on each line.

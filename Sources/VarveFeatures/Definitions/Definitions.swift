@@ -1,10 +1,14 @@
 /// A set of definitions that fit together: every stream, view and feature that one names is in it
 /// or in what was applied before.
 public struct Definitions: Sendable, Equatable {
+    /// In the order of the document; names are unique among them, as among views and services.
     public var streams: [StreamDefinition]
+    /// In the order of the document.
     public var views: [ViewDefinition]
+    /// In the order of the document.
     public var services: [ServiceDefinition]
 
+    /// Definitions that were checked together; nothing is checked here.
     public init(
         streams: [StreamDefinition] = [], views: [ViewDefinition] = [],
         services: [ServiceDefinition] = []

@@ -10,11 +10,14 @@ public struct ServiceDefinition: Sendable, Equatable {
         case input(Field)
     }
 
+    /// Unique among services.
     public let name: String
     /// What a request brings along.
     public let inputs: [Field]
+    /// The columns, in order; their names are unique.
     public let features: [Feature]
 
+    /// A service that was checked; nothing is checked here.
     public init(name: String, inputs: [Field], features: [Feature]) {
         self.name = name
         self.inputs = inputs

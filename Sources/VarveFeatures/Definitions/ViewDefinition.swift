@@ -11,11 +11,14 @@ public struct ViewDefinition: Sendable, Equatable {
 
     /// A stream, which of its records count, and what is computed from them.
     public struct DerivedSource: Sendable, Equatable {
+        /// The name of a declared stream.
         public let stream: String
         /// Over the stream's fields; records for which it is not true are left out.
         public let filter: Expression?
+        /// In order; their names are unique.
         public let features: [AggregateFeature]
 
+        /// A source that was checked; nothing is checked here.
         public init(stream: String, filter: Expression?, features: [AggregateFeature]) {
             self.stream = stream
             self.filter = filter
@@ -23,16 +26,19 @@ public struct ViewDefinition: Sendable, Equatable {
         }
     }
 
+    /// Unique among views.
     public let name: String
     /// The entity's key fields, in order. A derived view's stream has fields of these names and
     /// types.
     public let entity: [Field]
+    /// Where the features come from.
     public let source: Source
     /// A value older than this at T is `expired`, microseconds; nil: never.
     public let maxAge: Int64?
     /// Whether a fact at exactly T is visible.
     public let includesCutoff: Bool
 
+    /// A view that was checked; nothing is checked here.
     public init(
         name: String, entity: [Field], source: Source, maxAge: Int64?, includesCutoff: Bool
     ) {
@@ -63,16 +69,20 @@ public struct ViewDefinition: Sendable, Equatable {
 
 /// One aggregation over a window of an entity's facts.
 public struct AggregateFeature: Sendable, Equatable {
+    /// Unique in the view.
     public let name: String
+    /// What is made of the facts in the window.
     public let function: Aggregation
     /// What is aggregated, over the stream's fields; nil: the facts themselves (`count` of `*`).
     public let argument: Expression?
     /// Facts for which it is not true are left out of this feature.
     public let filter: Expression?
+    /// Which facts count.
     public let window: Window
     /// The type of the feature's values.
     public let type: ValueType
 
+    /// A feature that was checked; nothing is checked here.
     public init(
         name: String, function: Aggregation, argument: Expression?, filter: Expression?,
         window: Window, type: ValueType

@@ -66,6 +66,7 @@ extension Expression: Hashable {
             && left.program.instructions == right.program.instructions
     }
 
+    /// Hashes the text.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(Array(text.utf8))
     }

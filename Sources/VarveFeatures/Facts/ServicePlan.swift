@@ -66,7 +66,8 @@ public struct ServicePlan: Sendable {
         let entities = keySlots.map { slots in EntityKey(slots.map { keys[$0] }) }
         var row: [FeatureValue] = []
         row.reserveCapacity(steps.count)
-        // What on-demand expressions see: the inputs, then the features of views in their order.
+        // What on-demand expressions see, laid out like `ServiceDefinition.scope`: the inputs, the
+        // features of views in their order, then the on-demand features before them.
         var scope = inputs
         for step in steps {
             guard case .view(let view, let feature) = step else { continue }
@@ -78,9 +79,11 @@ public struct ServicePlan: Sendable {
         var next = row.makeIterator()
         return steps.map { step in
             switch step {
-            case .view: next.next() ?? FeatureValue(.notFound)
-            case .input(let index): .present(inputs[index])
-            case .onDemand(let expression): .present(expression.evaluate(scope))
+            case .view: return next.next() ?? FeatureValue(.notFound)
+            case .input(let index): return .present(inputs[index])
+            case .onDemand(let expression):
+                scope.append(expression.evaluate(scope))
+                return .present(scope[scope.count - 1])
             }
         }
     }

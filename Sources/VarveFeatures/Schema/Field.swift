@@ -1,6 +1,8 @@
 /// A named, typed value of a record, an entity key or a request.
 public struct Field: Sendable, Hashable {
+    /// Letters, digits and underscores; a view's feature has its view's name and a dot before.
     public let name: String
+    /// The type of its values, null aside.
     public let type: ValueType
     /// Whether it may be null or missing: the `?` after a type.
     public let isNullable: Bool

@@ -45,18 +45,24 @@ public struct StreamDefinition: Sendable, Equatable {
         case quarantine
     }
 
+    /// The name of the topic.
     public let name: String
     /// In the order of the definition.
     public let fields: [Field]
+    /// Where a record's event time is.
     public let eventTime: EventTime
+    /// Since when a record counts as known.
     public let knownTime: KnownTime
     /// Names of the fields that say which entity a record is about; may be empty.
     public let key: [String]
     /// The field that names the fact: a later record with the same value replaces it.
     public let id: String?
+    /// Rules beyond types, with names unique among them.
     public let expectations: [Expectation]
+    /// What happens to records that break the definition.
     public let policy: Policy
 
+    /// A stream that was checked; nothing is checked here.
     public init(
         name: String, fields: [Field], eventTime: EventTime, knownTime: KnownTime, key: [String],
         id: String?, expectations: [Expectation], policy: Policy
@@ -83,6 +89,7 @@ public struct Expectation: Sendable, Hashable {
     /// null.
     public let expression: Expression
 
+    /// A rule under a name.
     public init(name: String, expression: Expression) {
         self.name = name
         self.expression = expression

@@ -23,12 +23,16 @@ extension NodeAPI {
                 call in .json(try node.audit(call.values[0]).json)
             },
             Route("POST", "/v1/audit", "Audits every prediction of the log") { _ in
-                let (count, found) = try node.auditAll()
+                let summary = try node.auditAll()
                 return .json(
                     .object([
-                        .init("audited", .integer(Int64(count))),
-                        .init("different", .integer(Int64(found.count))),
-                        .init("findings", .array(found.prefix(100).map(\.json))),
+                        .init("audited", .integer(Int64(summary.count))),
+                        .init("different", .integer(Int64(summary.findings.count))),
+                        .init("findings", .array(summary.findings.prefix(100).map(\.json))),
+                        .init("skewed", .integer(Int64(summary.skewed.count))),
+                        .init(
+                            "skewed_ids",
+                            .array(summary.skewed.prefix(100).map { .string($0) })),
                     ]))
             },
             Route("GET", "/v1/monitoring/*", "A model's windows against its baseline") { call in

@@ -138,25 +138,67 @@ extension Node {
         return try auditor.audit(prediction, at: position)
     }
 
-    /// Audits every prediction of the log, and answers those that differ.
-    /// - Parameter progress: called with the number audited so far.
-    func auditAll(progress: (Int) -> Void = { _ in }) throws -> (count: Int, found: [AuditFinding])
-    {
+    /// What auditing every prediction found.
+    struct AuditSummary {
+        let count: Int
+        /// Those that differ.
+        let findings: [AuditFinding]
+        /// Predictions whose row in a training set built today, mode as-known, has other bits than
+        /// what was served: late data that asserts to have been known, or training-serving skew.
+        let skewed: [String]
+    }
+
+    /// Audits every prediction of the log.
+    func auditAll() throws -> AuditSummary {
+        let end = log.commitPosition
         var predictions: [(record: PredictionRecord, position: Position)] = []
-        try PredictionRecord.forEach(in: log, upTo: log.commitPosition) {
-            predictions.append(($0, $1))
-        }
+        try PredictionRecord.forEach(in: log, upTo: end) { predictions.append(($0, $1)) }
         // By what was read, not by where it was kept: concurrent requests finish out of order.
         predictions.sort {
             ($0.record.position, $0.position) < ($1.record.position, $1.position)
         }
-        var auditor = Auditor(log, catalog.catalog, registry)
-        var found: [AuditFinding] = []
-        for (index, prediction) in predictions.enumerated() {
-            let finding = try auditor.audit(prediction.record, at: prediction.position)
-            if !finding.isIdentical { found.append(finding) }
-            progress(index + 1)
+        let catalog = catalog.catalog
+        var auditor = Auditor(log, catalog, registry)
+        var offline = OfflineRows(log, catalog, end)
+        var findings: [AuditFinding] = []
+        var skewed: [String] = []
+        for (record, position) in predictions {
+            let finding = try auditor.audit(record, at: position)
+            if !finding.isIdentical { findings.append(finding) }
+            if try offline.differs(from: record) { skewed.append(record.id) }
         }
-        return (predictions.count, found)
+        return AuditSummary(count: predictions.count, findings: findings, skewed: skewed)
+    }
+}
+
+/// Rows as a training set over the whole log has them.
+private struct OfflineRows {
+    private let log: Log
+    private let catalog: Catalog
+    private let end: Position
+    private var folds: [Digest: (fold: FeatureFold, plan: ServicePlan)] = [:]
+
+    init(_ log: Log, _ catalog: Catalog, _ end: Position) {
+        self.log = log
+        self.catalog = catalog
+        self.end = end
+    }
+
+    /// Whether a prediction was served with other features than a training set has for its row.
+    mutating func differs(from prediction: PredictionRecord) throws -> Bool {
+        let digest = prediction.definitions.digest
+        if folds[digest] == nil {
+            guard let definitions = try catalog.definitions(prediction.definitions),
+                let service = definitions.service(prediction.service)
+            else { return true }
+            var fold = FeatureFold(definitions)
+            try fold.fold(log, upTo: end)
+            folds[digest] = (fold, ServicePlan(service, definitions))
+        }
+        guard let (fold, plan) = folds[digest] else { return true }
+        let row = prediction.row(
+            plan, fold,
+            Visibility(cutoff: prediction.time, position: end.value, knownBeforeCutoff: true))
+        return !prediction.differences(from: row, plan.columns).isEmpty
     }
 }

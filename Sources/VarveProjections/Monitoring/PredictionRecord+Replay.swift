@@ -42,11 +42,18 @@ extension PredictionRecord {
     /// The features at the prediction's own position and time, as a fold answers them. The fold
     /// covers at least that position.
     public func row(_ plan: ServicePlan, _ fold: FeatureFold) -> [FeatureValue] {
+        row(plan, fold, Visibility(cutoff: time, position: position.value))
+    }
+
+    /// The features for the prediction's keys and inputs, under any visibility.
+    public func row(
+        _ plan: ServicePlan, _ fold: FeatureFold, _ visibility: Visibility
+    ) -> [FeatureValue] {
         plan.row(
             fold.views,
             keys: plan.keyFields.map { Self.value($0, in: keys) ?? .null },
             inputs: plan.service.inputs.map { Self.value($0, in: inputs) ?? .null },
-            Visibility(cutoff: time, position: position.value))
+            visibility)
     }
 
     /// Names of the features that were served with other bits than a row has, or that the row does

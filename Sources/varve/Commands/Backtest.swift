@@ -9,23 +9,17 @@ struct Backtest {
     private let events: [Event]
     private let requests: Table
     private let idColumn: String?
-    private let until: Timestamp
-
-    private struct Event {
-        let time: Timestamp
-        let stream: String
-        let value: [UInt8]
-    }
+    private let times: EventTimes
 
     init(_ invocation: Invocation) throws {
         model = try invocation.required("model")
         idColumn = invocation.value("id")
-        let timeField = invocation.value("time") ?? "time"
-        let since = try Self.time(invocation, "since") ?? .distantPast
-        until = try Self.time(invocation, "until") ?? .distantFuture
+        let times = try EventTimes(invocation)
+        self.times = times
         let path = try invocation.required("requests")
         do {
-            requests = try Table(csv: try readInput(path).raw, types: ["time": .timestamp])
+            let bytes = try readInput(path)
+            requests = try Table(csv: bytes.raw, types: ["time": .timestamp])
         } catch let error as CSVError {
             throw CommandError.failure("\(path): \(error)")
         }
@@ -34,7 +28,7 @@ struct Backtest {
         }
         var events: [Event] = []
         for (stream, path) in try invocation.pairs("events") {
-            events += try Self.events(stream, path, timeField).filter { $0.time >= since }
+            events += try times.events(stream, path).filter { $0.time >= times.since }
         }
         // Stable, so that events of equal times keep the order of the options.
         self.events = events.enumerated()
@@ -42,44 +36,12 @@ struct Backtest {
             .map(\.element)
     }
 
-    private static func time(_ invocation: Invocation, _ name: String) throws -> Timestamp? {
-        guard let text = invocation.value(name) else { return nil }
-        guard let time = Timestamp(parsing: text) else {
-            throw CommandError.usage(
-                "--\(name) is \"\(text)\", expected a time such as 2013-03-16T00:00:00Z")
-        }
-        return time
-    }
-
-    private static func events(
-        _ stream: String, _ path: String, _ timeField: String
-    ) throws -> [Event] {
-        let name = Array(timeField.utf8)
-        let lines = try readInput(path).split(separator: UInt8(ascii: "\n"))
-        return try lines.enumerated().map { index, line in
-            let value = Array(line)
-            var scanner = JSONScanner(value.raw)
-            var time: Timestamp?
-            try scanner.beginObject()
-            while let field = try scanner.nextName() {
-                let scalar = try scanner.scalar()
-                if scanner.matches(field, name), case .string(let text) = scalar {
-                    time = Timestamp(parsing: try scanner.text(text))
-                }
-            }
-            guard let time else {
-                throw CommandError.failure("\(path): line \(index + 1) has no time in \(timeField)")
-            }
-            return Event(time: time, stream: stream, value: value)
-        }
-    }
-
     /// The request's rows in order of time.
     private func rows() -> [(time: Timestamp, row: Int)] {
-        let times = requests["time"]
+        let moments = requests["time"]
         return (0..<requests.rowCount)
-            .compactMap { row in (times?.timestamp(row)).map { ($0, row) } }
-            .filter { $0.0 < until }
+            .compactMap { row in (moments?.timestamp(row)).map { ($0, row) } }
+            .filter { $0.0 >= times.since && $0.0 < times.until }
             .sorted { ($0.0, $0.1) < ($1.0, $1.1) }
     }
 
@@ -112,7 +74,7 @@ struct Backtest {
                 if reply["definitions_match"]?.boolValue == false { mismatches += 1 }
                 progress.advance(1)
             }
-            while next < events.count, events[next].time < until {
+            while next < events.count, events[next].time < times.until {
                 try feed.send(events[next].value, to: events[next].stream)
                 next += 1
             }

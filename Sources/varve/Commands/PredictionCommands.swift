@@ -143,6 +143,10 @@ private func showAudits(_ json: JSON, _ invocation: Invocation) -> Int32 {
         show(
             "\(json.text("audited")) predictions audited, \(different) differ"
                 + (different == 0 ? ": features and scores identical bit for bit" : ""))
+        let skewed = json["skewed"]?.integerValue ?? 0
+        show(
+            "\(skewed) of them differ from their rows in a training set built today"
+                + (skewed == 0 ? ": online equals offline" : ""))
         for finding in (json["findings"]?.arrayValue ?? []).prefix(10) {
             let first = finding["differences"]?.arrayValue?.first?.stringValue ?? ""
             show("  \(finding.text("id")): \(first)")

@@ -8,11 +8,11 @@ import VarveSystem
 let streamCommands = [
     Command(
         "append", "Appends NDJSON lines as records of a stream; durable when it ends",
-        arguments: ["STREAM", "FILE"],
+        arguments: ["STREAM", "FILE"], options: EventTimes.options,
         example: "varve append departures fixtures/flights/departures.ndjson.lz4"
     ) { invocation in
         let stream = invocation.positional[0]
-        let body = try readInput(invocation.positional[1])
+        let body = try wanted(invocation, stream, invocation.positional[1])
         return try Session.with(invocation, creates: true) { session in
             let count: Int
             if let address = session.address {
@@ -64,14 +64,24 @@ let streamCommands = [
             .init("events", "STREAM=FILE", "NDJSON events, in order of their time", repeats: true),
             .init("requests", "FILE.csv", "rows with time, id, keys and inputs"),
             .init("id", "COLUMN", "the column that names each prediction"),
-            .init("time", "FIELD", "the field of events that holds their time (default: time)"),
-            .init("since", "TIME", "leave out events before this time"),
-            .init("until", "TIME", "stop before requests at this time"),
-        ],
+        ] + EventTimes.options,
         example: "varve backtest --model late@champion --requests spine-later.csv --id flight"
             + " --events departures=departures.ndjson.lz4 --since 2013-03-16T00:00:00Z"
     ) { invocation in try Backtest(invocation).run(invocation) },
 ]
+
+/// The lines of a file, those at the wanted times where the command line asks for some.
+private func wanted(_ invocation: Invocation, _ stream: String, _ path: String) throws -> [UInt8] {
+    guard invocation.has("since") || invocation.has("until") else { return try readInput(path) }
+    let times = try EventTimes(invocation)
+    var body: [UInt8] = []
+    for event in try times.events(stream, path)
+    where event.time >= times.since && event.time < times.until {
+        body.append(contentsOf: event.value)
+        body.append(UInt8(ascii: "\n"))
+    }
+    return body
+}
 
 /// Sends records to a node's Kafka port, and turns what it refuses into an error.
 struct RecordFeed {

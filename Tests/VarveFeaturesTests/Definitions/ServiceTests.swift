@@ -27,6 +27,20 @@ struct ServiceTests {
         #expect(row[13] == .null)
     }
 
+    @Test("a plan's on-demand features see those before them")
+    func plan() throws {
+        let definitions = try Documents.read(
+            """
+            { "services": [ { "name": "s", "inputs": { "x": "float64" }, "features": [
+              { "name": "a", "expr": "x + 1" }, "x", { "name": "b", "expr": "a * a" },
+              { "name": "c", "expr": "b - a" } ] } ] }
+            """)
+        let plan = ServicePlan(definitions.services[0], definitions)
+        let visibility = Visibility(cutoff: Timestamp(microseconds: 0))
+        let row = plan.row([], keys: [], inputs: [.float64(2)], visibility)
+        #expect(row.map(\.value) == [.float64(3), .float64(2), .float64(9), .float64(6)])
+    }
+
     @Test("a closure has what the service uses and nothing else")
     func closure() throws {
         let definitions = try Documents.read(Documents.full)
