@@ -3,7 +3,7 @@
 
     apt-get install kcat
     python3 -m venv /tmp/kafka && /tmp/kafka/bin/pip install confluent-kafka
-    varve serve DIRECTORY --kafka-port 19092 &
+    varve serve --dir DIRECTORY --kafka-port 19092 --http-port 0 &
     /tmp/kafka/bin/python tools/peers/kafka_check.py 127.0.0.1:19092 [RECORDS]
 
 The server must create topics when asked for them. Topics get fresh names, so it can run again and
@@ -179,6 +179,7 @@ def offsets():
     check("a waiting consumer is woken", [m.value() for m in found] == [b"late"],
           f"{(time.time() - started) * 1000:.1f} ms")
     reader.close()
+    writer.flush(10)
 
 
 def administration():
@@ -232,6 +233,10 @@ def transactions():
           f"{error} after {time.time() - start:.1f} s")
 
 
+try:
+    AdminClient({"bootstrap.servers": BROKER}).list_topics(timeout=5)
+except KafkaException as failure:
+    sys.exit(f"nothing answers at {BROKER}: {failure.args[0].str()}")
 for part in [kcat_round_trips, bulk, offsets, administration, transactions]:
     part()
 print(f"{len(failures)} checks failed" if failures else "all checks passed")

@@ -1,0 +1,96 @@
+import Testing
+import VarveBytes
+import VarveFormats
+import VarveProtocols
+
+/// Requests captured from kcat (librdkafka 2.0.2) and confluent-kafka (librdkafka 2.16.0).
+@Suite struct KafkaCaptureTests {
+    private func request(
+        _ name: String
+    ) throws -> (bytes: [UInt8], header: RequestHeader, request: KafkaRequest) {
+        let bytes = try #require(try Fixture.hex("kafka/\(name)"))
+        let (header, request) = try KafkaRequest.read(bytes.raw)
+        return (bytes, header, request)
+    }
+
+    /// The request as Varve writes it, without the frame's size.
+    private func written(_ header: RequestHeader, _ request: KafkaRequest) -> [UInt8] {
+        let frame =
+            switch request {
+            case .produce(let body): KafkaFrame.request(header, body)
+            case .fetch(let body): KafkaFrame.request(header, body)
+            case .listOffsets(let body): KafkaFrame.request(header, body)
+            case .metadata(let body): KafkaFrame.request(header, body)
+            case .apiVersions(let body): KafkaFrame.request(header, body)
+            case .createTopics(let body): KafkaFrame.request(header, body)
+            case .initProducerID(let body): KafkaFrame.request(header, body)
+            }
+        return Array(frame.dropFirst(KafkaFrame.prefixSize))
+    }
+
+    @Test func `every captured request is read and written byte for byte`() throws {
+        let names = try Fixture.names("kafka").filter { $0.hasSuffix(".hex") }
+        #expect(names.count >= 12)
+        for name in names {
+            let (bytes, header, request) = try request(name)
+            #expect(header.clientID == "rdkafka")
+            #expect(name.contains("-v\(header.version)."))
+            #expect(written(header, request) == bytes, "\(name)")
+        }
+    }
+
+    @Test func `a captured request cut at any byte is refused`() throws {
+        for name in try Fixture.names("kafka").filter({ $0.hasSuffix(".hex") }) {
+            let bytes = try request(name).bytes
+            for end in 0..<bytes.count {
+                let cut = Array(bytes[..<end])
+                #expect(throws: KafkaRequestError.self, "\(name)") {
+                    try KafkaRequest.read(cut.raw)
+                }
+            }
+        }
+    }
+
+    @Test func `damaged captures never trap`() throws {
+        var random = SplitMix64(seed: 21)
+        for name in try Fixture.names("kafka").filter({ $0.hasSuffix(".hex") }) {
+            let bytes = try request(name).bytes
+            for _ in 0..<500 {
+                let damaged = random.mutated(bytes)
+                _ = try? KafkaRequest.read(damaged.raw)
+            }
+        }
+    }
+
+    @Test func `the batch that kcat produced has its records`() throws {
+        guard case .produce(let produced) = try request("kcat-Produce-v7.hex").request else {
+            Issue.record("not a Produce request")
+            return
+        }
+        #expect(produced.acks == -1)
+        let topic = try #require(produced.topics.first)
+        #expect(topic.name == "captured")
+        let batch = try #require(topic.partitions.first?.records)
+        #expect(try RecordBatch.verify(batch.raw).recordCount == 2)
+        var scratch: [UInt8] = []
+        var found: [String] = []
+        try RecordBatch.forEachRecord(batch.raw, scratch: &scratch) { record in
+            found.append("\(record.key?.text() ?? ""):\(record.value?.text() ?? "")")
+        }
+        #expect(found == ["key:value", "another:value"])
+    }
+
+    @Test func `a client tells its name and what it wants to read`() throws {
+        guard
+            case .apiVersions(let hello) = try request("kcat-ApiVersions-v3.hex").request,
+            case .fetch(let fetch) = try request("librdkafka-Fetch-v11.hex").request
+        else {
+            Issue.record("not the requests that the names say")
+            return
+        }
+        #expect(hello == ApiVersionsRequest(softwareName: "librdkafka", softwareVersion: "2.0.2"))
+        #expect(fetch.topics.first?.partitions.first?.maxBytes == 1 << 20)
+        #expect(fetch.session == 0)
+        #expect(fetch.sessionEpoch == -1)
+    }
+}
