@@ -71,10 +71,9 @@ extension Array where Element == UInt8 {
     /// are not all there.
     public mutating func patch<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
         precondition(offset >= 0 && count - offset >= MemoryLayout<T>.size)
-        var shifted = value
-        for index in offset..<(offset + MemoryLayout<T>.size) {
-            self[index] = UInt8(truncatingIfNeeded: shifted)
-            if T.bitWidth > 8 { shifted >>= 8 }
+        // Safe: the precondition proves that all bytes of T lie within the array.
+        unsafe withUnsafeMutableBytes {
+            unsafe $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
         }
     }
 

@@ -16,6 +16,20 @@ public enum CRC32C {
         }
     }
 
+    /// The checksum of an integer's bytes, little-endian.
+    public static func checksum(_ value: Int64, continuing crc: UInt32) -> UInt32 {
+        guard isInHardware else {
+            var writer = ByteWriter(capacity: 8)
+            writer.integer(value)
+            return portable(writer.bytes.raw, continuing: crc)
+        }
+        // Safe: the C function reads exactly the bytes of the local value.
+        return unsafe withUnsafeBytes(of: value.littleEndian) { buffer in
+            guard let start = buffer.baseAddress else { return crc }
+            return unsafe chw_crc32c(crc, start, buffer.count)
+        }
+    }
+
     /// The same checksum by table (slice-by-8): the path of CPUs without the instruction, and the
     /// slow twin that tests compare with.
     public static func portable(_ bytes: RawSpan, continuing crc: UInt32 = 0) -> UInt32 {

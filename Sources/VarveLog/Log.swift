@@ -18,7 +18,10 @@ public final class Log: Sendable {
     private let lock: any FileLock
     private let state: LogState
     private let appender: Appender
+    private let keeper: SegmentKeeper
     private let thread: WorkerThread
+    private let keeperThread: WorkerThread
+    private let hashThread: WorkerThread
 
     /// The stream that streams and definitions are registered in.
     public static let catalogName = StreamName(name: "varve.catalog", partition: 0)
@@ -32,7 +35,11 @@ public final class Log: Sendable {
         state = core.state
         let appender = Appender(options: options)
         self.appender = appender
+        let (state, keeper) = (core.state, core.keeper)
+        self.keeper = keeper
         thread = WorkerThread(name: "appender") { appender.run(core) }
+        keeperThread = WorkerThread(name: "keeper") { keeper.run(state) }
+        hashThread = WorkerThread(name: "hasher") { state.tree.run() }
     }
 
     /// Opens a data directory, creating it if need be. Recovers what a crash left: a torn tail is
@@ -42,8 +49,7 @@ public final class Log: Sendable {
         fileSystem files: any FileSystem = PosixFileSystem(), clock: any Clock = SystemClock()
     ) throws(LogError) -> Log {
         Log(
-            try LogCore.open(
-                directory: directory, options: options, fileSystem: files, clock: clock),
+            try LogCore.open(directory, options, files, clock, .random(), isThreaded: true),
             options: options)
     }
 
@@ -142,17 +148,21 @@ public final class Log: Sendable {
         try reader.readStream(stream, from: offset, maxBytes: maxBytes, into: &output)
     }
 
-    /// See `LogReader.offset`.
+    /// `LogReader.firstOffset`, with nil also for a log that cannot be read just then.
     public func offset(ofTimestamp time: Int64, in stream: StreamID) -> (
         offset: Int64, timestamp: Int64
     )? {
-        reader.offset(ofTimestamp: time, in: stream)
+        (try? reader.firstOffset(atOrAfter: time, in: stream)) ?? nil
     }
 
     /// Appends what waits, writes a tick, and gives the directory up. Reading goes on to work.
     public func close() throws(LogError) {
         appender.stop()
         thread.join()
+        keeper.stop()
+        keeperThread.join()
+        state.tree.stop()
+        hashThread.join()
         lock.release()
         if let failure { throw .system("\(failure)") }
     }

@@ -21,6 +21,7 @@ public struct LogCore: Sendable {
     public let recovery: RecoveryReport
     let lock: any FileLock
     let state: LogState
+    let keeper: SegmentKeeper
     private var writer: LogWriter
     private let clock: any Clock
 
@@ -39,11 +40,20 @@ public struct LogCore: Sendable {
         fileSystem files: any FileSystem = PosixFileSystem(), clock: any Clock = SystemClock(),
         newID: LogID = .random()
     ) throws(LogError) -> LogCore {
+        try open(directory, options, files, clock, newID, isThreaded: false)
+    }
+
+    /// Opens a log that is given threads, or not.
+    static func open(
+        _ directory: String, _ options: LogOptions, _ files: any FileSystem, _ clock: any Clock,
+        _ newID: LogID, isThreaded: Bool
+    ) throws(LogError) -> LogCore {
         let path = "\(directory)/log"
         let lock = try lock(directory, path, files)
         do throws(LogError) {
             let opened = try LogOpening(
-                directory: path, options: options, files: files, now: clock.now(), newID: newID
+                directory: path, options: options, files: files, now: clock.now(), newID: newID,
+                isThreaded: isThreaded
             ).open()
             var core = LogCore(opened, lock: lock, clock: clock)
             // What readers are about to see is promised first: later damage to it is damage to
@@ -62,10 +72,9 @@ public struct LogCore: Sendable {
 
     private init(_ opened: LogOpening.Opened, lock: any FileLock, clock: any Clock) {
         writer = opened.writer
-        state = LogState(
-            log: opened.writer.log, options: opened.writer.options, index: opened.index,
-            commit: opened.writer.commit)
-        reader = LogReader(state)
+        state = opened.state
+        keeper = opened.keeper
+        reader = LogReader(opened.state)
         recovery = opened.report
         self.lock = lock
         self.clock = clock
@@ -117,6 +126,7 @@ public struct LogCore: Sendable {
                     next = end
                     for (request, result) in zip(answered, results) { request.answer(result) }
                 }
+                writer.hashCommitted()
             }
         } catch {
             state.fail(error)
@@ -169,7 +179,23 @@ public struct LogCore: Sendable {
     public mutating func tick() throws(AppendError) {
         if let failure = state.failure { throw failure }
         do {
-            try writer.tick(now: clock.now())
+            if let entry = try writer.tick(now: clock.now()) {
+                state.publish([.entry(entry)], commit: writer.commit)
+                writer.hashCommitted()
+            }
+        } catch {
+            state.fail(error)
+            throw error
+        }
+    }
+
+    /// Does one piece of work beside appending, if there is one: the footer of an ended segment, or
+    /// the next segment made ready. A log with threads does this by itself.
+    /// - Returns: whether something was done.
+    @discardableResult
+    public func keep() throws(AppendError) -> Bool {
+        do {
+            return try keeper.work(state) == .done
         } catch {
             state.fail(error)
             throw error

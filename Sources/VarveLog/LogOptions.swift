@@ -1,3 +1,5 @@
+import VarveFormats
+
 /// How a log is kept. Every limit has its reason beside it.
 public struct LogOptions: Sendable {
     /// A segment file rolls when the next frame would make it larger.
@@ -6,11 +8,22 @@ public struct LogOptions: Sendable {
     public var reserveBytes: Int64 = 16 << 20
     /// Batches waiting for the appender, in bytes; producers wait when there are more.
     public var mailboxBytes = 128 << 20
+    /// The largest batch, bytes in all; larger ones are refused.
+    public var batchBytes = RecordBatchHeader.largestBatch
     /// Bytes written with one sync.
     public var groupBytes = 32 << 20
     /// A tick is written after this long without appends, so that the promise of the last ones
     /// is on disk too.
     public var tickAfter = Duration.milliseconds(100)
+
+    /// How long to wait before work that failed for want of space is tried again.
+    public var retryAfter = Duration.seconds(1)
+    /// Files of sealed segments kept open.
+    public var openFiles = 64
+    /// Bytes of sealed segments' footers kept in memory, beyond the one in use.
+    public var footerBytes = 64 << 20
+    /// An idempotent producer that was silent for longer is forgotten when a segment ends.
+    public var producerExpiry = Duration.seconds(7 * 24 * 3600)
 
     /// A mistake that only the simulator makes, to show that it would be noticed: bodies are taken
     /// for good whatever their checksums say.

@@ -15,10 +15,17 @@ final class LogState: Sendable {
     private let observers = Mutex<[@Sendable (Position) -> Void]>([])
 
     let options: LogOptions
+    let tree: LogTree
+    let cache: SegmentCache
 
-    init(log: LogID, options: LogOptions, index: consuming LogIndex, commit: Int64) {
+    init(
+        log: LogID, options: LogOptions, index: consuming LogIndex, commit: Int64, tree: LogTree,
+        cache: SegmentCache
+    ) {
         self.log = log
         self.options = options
+        self.tree = tree
+        self.cache = cache
         self.index = Mutex(index)
         self.commit = Monitor(commit)
     }
@@ -30,7 +37,7 @@ final class LogState: Sendable {
         index.withLock { index in
             for addition in additions {
                 switch addition {
-                case .segment(let segment): index.segments.append(segment)
+                case .segment(let segment): index.append(segment)
                 case .entry(let entry): index.add(entry)
                 }
             }
@@ -50,6 +57,28 @@ final class LogState: Sendable {
             }
             return (missing, index.streams.count)
         }
+    }
+
+    /// The frames of a segment that is not sealed.
+    func entries(of number: Int) -> [FrameEntry] {
+        withIndex { index in index.index(of: number).map { index.segments[$0].entries } ?? [] }
+    }
+
+    /// The names of the first streams.
+    func names(_ count: Int) -> [StreamName] { withIndex { $0.streams.prefix(count).map(\.name) } }
+
+    /// Has readers use the footer of a segment, which is durable; reads it back first.
+    func sealed(_ ended: SegmentKeeper.Ended) throws(SystemError) {
+        guard let footer = try SealedFooter(ended.file, log: log, base: ended.base),
+            let rows = try footer.section(.streams, of: ended.file)
+        else {
+            throw SystemError(
+                operation: "read back the footer of", subject: ended.path,
+                code: SystemError.inputOutputCode)
+        }
+        index.withLock { $0.seal(ended.number, footer.trailer, rows: SealedFooter.rows(rows)) }
+        cache.drop(ended.number)
+        tree.sealed(base: ended.base)
     }
 
     func fail(_ error: AppendError) {

@@ -54,6 +54,8 @@ public struct LogID: Sendable, Hashable {
 public struct StreamInfo: Sendable, Equatable {
     public let id: StreamID
     public let name: StreamName
+    /// The offset of its first record that is still there.
+    public let startOffset: Int64
     /// The offset after its last committed record.
     public let highWatermark: Int64
 }

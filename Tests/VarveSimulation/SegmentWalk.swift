@@ -16,7 +16,13 @@ struct SegmentWalk {
     /// Where the frames end.
     private(set) var end = 128
 
+    /// Whether a footer follows them, up to the end of the file.
+    private(set) var isSealed = false
+
     init(_ bytes: [UInt8]) {
+        isSealed =
+            bytes.count >= 256
+            && bytes[(bytes.count - 128)...].starts(with: Array("VARVEEND".utf8))
         while bytes.count - end >= 64, bytes.raw.littleEndian(at: end, as: UInt32.self) == 0x3156_5256 {
             let length = Int(bytes.raw.littleEndian(at: end + 8, as: UInt32.self))
             let size = (64 + length + 7) & ~7

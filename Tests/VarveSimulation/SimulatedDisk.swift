@@ -255,8 +255,9 @@ struct SimulatedDisk {
     /// Flips one bit of a file at rest, in memory and on the disk.
     mutating func flipBit(_ bit: Int, of path: String) throws(SystemError) {
         let inode = try inode(path)
-        inodes[inode].durable[bit / 8] ^= 1 << (bit % 8)
-        inodes[inode].cached = inodes[inode].durable
+        let mask = UInt8(1) << UInt8(bit % 8)
+        if bit / 8 < inodes[inode].durable.count { inodes[inode].durable[bit / 8] ^= mask }
+        if bit / 8 < inodes[inode].cached.count { inodes[inode].cached[bit / 8] ^= mask }
     }
 
     /// Loses a file at rest.

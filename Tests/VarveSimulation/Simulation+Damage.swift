@@ -5,10 +5,14 @@ import VarveSystem
 extension Simulation {
     /// What must happen when a damaged log is opened.
     enum Verdict: Equatable {
-        /// It opens and nothing is missing.
-        case unharmed
+        /// It opens and nothing is missing. What else is damaged is for `verify` to find, if there
+        /// is anything.
+        case unharmed(isFound: Bool)
         /// It does not open.
         case refused
+        /// It opens; reading stops at the frame that begins at a byte of a sealed segment.
+        /// A tick in it may go unnoticed.
+        case latent(Int64, isTick: Bool)
         /// It opens without the frames from a position on, which nobody had promised, and says so;
         /// or it does not open.
         case cut(Int64)
@@ -38,7 +42,7 @@ extension Simulation {
         case 0:
             try system.withDisk { disk throws(SystemError) in try disk.empty(path) }
             verdict = .refused
-        case 1 where names.count > 1 && name != names.last:
+        case 1 where try isMissed(name, names):
             _ = try system.withDisk { disk throws(SystemError) in disk.lose(path) }
             verdict = .refused
         default:
@@ -48,13 +52,39 @@ extension Simulation {
             verdict = judge(bit / 8, bytes, isLast: name == names.last)
             try system.withDisk { disk throws(SystemError) in try disk.flipBit(bit, of: path) }
         }
+        try judgeVerifying(verdict, path, what)
         try judgeOpening(verdict, intact, what)
     }
 
-    /// A bit of a frame more often than one of the empty rest.
+    /// `verify` finds damage to anything that counts, and names the very frame; and finds none in a
+    /// sound log.
+    private func judgeVerifying(_ verdict: Verdict, _ path: String, _ what: String) throws {
+        let verifier = LogVerifier(directory: Self.directory, fileSystem: system)
+        let findings = try verifier.verify().findings
+        switch verdict {
+        case .cut, .unharmed(isFound: false): break
+        case .unharmed(isFound: true), .refused:
+            try require(!findings.isEmpty, "verify found nothing; \(what)")
+        case .latent(let offset, _):
+            try require(
+                findings.contains { $0.path == path && $0.offset == offset },
+                "verify did not name the frame at byte \(offset): \(findings); \(what)")
+        }
+    }
+
+    /// Whether the loss of a segment can be noticed: all but the last one's; its too, when the one
+    /// before it is sealed or there is none.
+    private func isMissed(_ name: String, _ names: [String]) throws -> Bool {
+        guard name == names.last, names.count > 1 else { return true }
+        return SegmentWalk(
+            try system.disk.bytes("\(Self.logDirectory)/\(names[names.count - 2])")
+        ).isSealed
+    }
+
+    /// A bit of a frame more often than one of the rest.
     private mutating func chosenBit(of bytes: [UInt8]) -> Int {
         let walk = SegmentWalk(bytes)
-        let end = random.chance(85) ? walk.end : bytes.count
+        let end = random.chance(75) ? walk.end : bytes.count
         return random.below(end * 8)
     }
 
@@ -62,10 +92,11 @@ extension Simulation {
         if byte < 128 { return .refused }
         let walk = SegmentWalk(bytes)
         guard let hit = walk.frames.first(where: { $0.range.contains(byte) }) else {
-            return .unharmed
+            return .unharmed(isFound: walk.isSealed)
         }
-        // Ticks at the end of a segment hold nothing that the next one does not know.
-        if !isLast { return hit.base < (walk.frames.last?.end ?? 0) ? .refused : .unharmed }
+        if walk.isSealed { return .latent(Int64(hit.range.lowerBound), isTick: hit.count == 0) }
+        // The next segment's header names the root over these frames.
+        if !isLast { return .refused }
         let promised = walk.frames.filter { $0.range.lowerBound > hit.range.lowerBound }
             .map(\.promised).max()
         return (promised ?? 0) > hit.base ? .refused : .cut(hit.base)
@@ -80,6 +111,12 @@ extension Simulation {
         case (.success(let core), .unharmed):
             try model.check(core.reader, mayAdopt: false)
             core.release()
+            // Half of the time a damaged footer lives on, which only verify minds.
+            if random.chance(50) { system = intact } else { isScarred = true }
+        case (.success(let core), .latent(let offset, let isTick)):
+            try expectDamage(core.reader, at: offset, mayMiss: isTick, what)
+            core.release()
+            system = intact
         case (.success(let core), .cut(let position)):
             if position < model.end {
                 try require(
@@ -87,6 +124,7 @@ extension Simulation {
                 model.forget(from: position)
                 workload.startAnew()
             }
+            heads = []
             try model.check(core.reader, mayAdopt: false)
             core.release()
         case (.failure(let error as LogError), .refused), (.failure(let error as LogError), .cut):
@@ -102,6 +140,29 @@ extension Simulation {
         case (.failure(let error), _):
             throw Violation("a log that is not damaged does not open: \(error); \(what)")
         }
+    }
+
+    /// Reading gives what is before the damaged frame, then names that frame.
+    private func expectDamage(
+        _ reader: LogReader, at offset: Int64, mayMiss: Bool, _ what: String
+    ) throws {
+        var seen = 0
+        do {
+            try reader.read(from: Position(0)) { frame in
+                try require(seen < model.frames.count, "more frames than there are")
+                try model.check(frame, equals: model.frames[seen])
+                seen += 1
+                return true
+            }
+        } catch ReadError.damaged(_, let found, let position) {
+            let next = seen == 0 ? 0 : model.frames[seen - 1].end
+            return try require(
+                found == offset && position == next,
+                "damage was found at byte \(found), position \(position), expected byte"
+                    + " \(offset), position \(next); \(what)")
+        }
+        try require(
+            mayMiss, "damage to a sealed segment was not noticed when reading; \(what)")
     }
 
     /// A digest of all files of the log.

@@ -70,14 +70,15 @@ extension Simulation {
     private mutating func batch(
         producerID: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1
     ) throws -> (bytes: [UInt8], count: Int) {
-        var decoy: [UInt8] = []
-        let disk = system.disk
-        if let name = try? disk.list(Self.logDirectory).last(where: { $0.hasSuffix(".varve") }) {
-            decoy = (try? disk.bytes("\(Self.logDirectory)/\(name)")) ?? []
-        }
+        let system = system
         return try Workload.batch(
-            &random, largest: largestValue, decoy: decoy, producerID: producerID,
-            epoch: epoch, sequence: sequence)
+            &random, largest: largestValue,
+            decoy: {
+                let disk = system.disk
+                let names = (try? disk.list(Self.logDirectory)) ?? []
+                guard let name = names.last(where: { $0.hasSuffix(".varve") }) else { return [] }
+                return (try? disk.bytes("\(Self.logDirectory)/\(name)")) ?? []
+            }, producerID: producerID, epoch: epoch, sequence: sequence)
     }
 
     /// What an idempotent producer sends: what it got no good answer for first; now and then
@@ -185,7 +186,41 @@ extension Simulation {
     /// Reads a range of positions of some streams, a piece of a stream, or looks a time up, and
     /// compares with the model.
     mutating func readSomething(_ reader: LogReader) throws {
-        if random.chance(50) { try readPositions(reader) } else { try readStream(reader) }
+        switch random.below(10) {
+        case 0..<4: try readPositions(reader)
+        case 4..<8: try readStream(reader)
+        default: try prove(reader)
+        }
+    }
+
+    /// Proves a record under the present head, and that earlier heads are a part of it; notes the
+    /// head.
+    private mutating func prove(_ reader: LogReader) throws {
+        let head = reader.head()
+        try require(
+            head.position.value == model.end,
+            "the head is at position \(head.position.value), expected \(model.end)")
+        if model.end > 0 {
+            let position = Int64(random.below(Int(model.end)))
+            let proof = try reader.prove(Position(position))
+            let evidence = try proof.check(headHash: head.root)
+            let frame = model.frames[model.index(of: position)]
+            try require(
+                evidence.positions == frame.base..<frame.end
+                    && evidence.stream.value == frame.stream && evidence.baseOffset == frame.offset,
+                "the proof of position \(position) shows \(evidence.positions)")
+            if case .batch(let id) = frame.content {
+                try require(
+                    LogModel.areEqual(evidence.batch.raw, model.batches[id].bytes),
+                    "the proof of position \(position) shows another batch")
+            }
+        }
+        if !heads.isEmpty {
+            let old = random.pick(heads)
+            let proof = try reader.proveConsistency(since: old)
+            try proof.check(oldHash: old.root, newHash: head.root)
+        }
+        heads.append(head)
     }
 
     private mutating func readPositions(_ reader: LogReader) throws {

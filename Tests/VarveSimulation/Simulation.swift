@@ -44,6 +44,10 @@ public struct Simulation {
     /// The time of the last record known.
     var lastIngestTime: Int64 = 0
     let largestValue: Int
+    /// Heads that were noted.
+    var heads: [LogHead] = []
+    /// Whether a footer may be damaged that nobody repaired.
+    var isScarred = false
 
     /// Prepares a run; equal arguments make equal runs.
     public init(seed: UInt64, bug: PlantedBug? = nil) {
@@ -70,7 +74,22 @@ public struct Simulation {
         // The last word is had by a log opened without any fault.
         system.disarm()
         let core = try recovered(quietly: true)
+        while try core.keep() {}
         core.release()
+        let verified = try LogVerifier(directory: Self.directory, fileSystem: system).verify(
+            against: heads)
+        if isScarred { return finished() }
+        try require(
+            verified.isSound && verified.tornBytes == 0,
+            "a sound log does not verify: \(verified.findings)")
+        try require(
+            verified.head == core.reader.head() && verified.progress.records == model.end,
+            "verify gives head \(String(describing: verified.head)), expected"
+                + " \(core.reader.head())")
+        return finished()
+    }
+
+    private mutating func finished() -> Statistics {
         statistics.records = model.end
         statistics.digest = system.digest
         statistics.calls = system.calls
@@ -92,8 +111,9 @@ public struct Simulation {
             do {
                 switch random.below(100) {
                 case 0..<60: try appendGroup(&core)
-                case 60..<70: try core.tick()
-                case 70..<90: try readSomething(core.reader)
+                case 60..<66: try core.tick()
+                case 66..<76: try core.keep()
+                case 76..<90: try readSomething(core.reader)
                 case 90..<93: changeSpace()
                 case 93..<96: armSomething()
                 default: try model.check(core.reader, mayAdopt: false)
@@ -117,7 +137,7 @@ public struct Simulation {
         system.disarm()
         var core = core
         let answers = Answers(1)
-        let (bytes, _) = try Workload.batch(&random, largest: 10, decoy: [])
+        let (bytes, _) = try Workload.batch(&random, largest: 10, decoy: { [] })
         do {
             try core.process([.batch(bytes, .catalog, [], answers.batch(0))])
             throw Violation("a log that failed went on appending")
@@ -203,6 +223,7 @@ public struct Simulation {
                 model.settleDoubts()
                 workload.settle(model)
                 if core.recovery.tornBytes > 0 { statistics.tornTails += 1 }
+                if random.chance(50) { while try core.keep() {} }
                 return core
             }
         }

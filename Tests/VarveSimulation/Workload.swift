@@ -39,7 +39,7 @@ struct Workload {
 
     /// A batch of one to four records; now and then its value looks like a piece of a segment.
     static func batch(
-        _ random: inout SimulatedRandom, largest: Int, decoy: [UInt8], producerID: Int64 = -1,
+        _ random: inout SimulatedRandom, largest: Int, decoy: () -> [UInt8], producerID: Int64 = -1,
         epoch: Int16 = -1, sequence: Int32 = -1
     ) throws -> (bytes: [UInt8], count: Int) {
         let count = 1 + (random.chance(70) ? 0 : random.below(4))
@@ -51,7 +51,8 @@ struct Workload {
             default: size = random.below(120) + 1
             }
             var value: [UInt8]
-            if !decoy.isEmpty, random.chance(4) {
+            let decoy = random.chance(4) ? decoy() : []
+            if !decoy.isEmpty {
                 size = min(size, decoy.count)
                 let start = random.below(decoy.count - size + 1) & ~7
                 value = Array(decoy[start..<(start + size)])

@@ -19,7 +19,7 @@ public import VarveBytes
 ///     56  base offset in stream    i64
 struct FrameHeader: Equatable {
     /// What a frame holds.
-    enum Kind: UInt8 { case tick = 0, batch = 1, redacted = 2 }
+    enum Kind: UInt8, Sendable { case tick = 0, batch = 1, redacted = 2 }
 
     static let size = 64
     static let magic: UInt32 = 0x3156_5256
@@ -40,7 +40,7 @@ struct FrameHeader: Equatable {
     var frameSize: Int { Self.frameSize(body: Int(bodyLength)) }
 
     /// The position after its last record.
-    var endPosition: Int64 { basePosition + Int64(count) }
+    var endPosition: Int64 { basePosition &+ Int64(count) }
 
     /// Whether a whole frame with this header has the body that the header's checksum is of, and
     /// zeros after it.
@@ -51,43 +51,69 @@ struct FrameHeader: Equatable {
             && frame.extracting(bodyEnd..<frameSize).isAllZero
     }
 
+    /// Appends the leaf hash of a whole frame with this header: of a redacted one, the hash that
+    /// the frame had before, which it carries.
+    func appendLeaf(of frame: RawSpan, to leaves: inout [UInt8]) {
+        if kind == .redacted, frame.byteCount >= Self.size + 32 {
+            leaves.append(copying: frame.extracting(Self.size..<(Self.size + 32)))
+        } else {
+            MerkleTree.appendLeaf(of: frame, to: &leaves)
+        }
+    }
+
     static func frameSize(body: Int) -> Int { (size + body + 7) & ~7 }
 
     /// What the header's checksum starts from: it binds the frame to its place, so that a frame
     /// copied elsewhere, or left over from another file, is never taken for this one.
     static func seed(log: LogID, segmentBase: Int64, fileOffset: Int64) -> UInt32 {
-        var writer = ByteWriter(capacity: 32)
-        writer.raw(log.bytes)
-        writer.integer(segmentBase)
-        writer.integer(fileOffset)
-        return CRC32C.checksum(writer.bytes.raw)
+        seed(segmentSeed(log: log, base: segmentBase), fileOffset: fileOffset)
     }
 
-    func write(to writer: inout ByteWriter, seed: UInt32) {
-        var checked = ByteWriter(capacity: Self.size)
-        checked.integer(bodyLength)
-        checked.integer(count)
-        checked.integer(basePosition)
-        checked.integer(ingestTime)
-        checked.integer(commitPromised)
-        checked.integer(stream)
-        checked.integer(bodyChecksum)
-        checked.integer(epoch)
-        checked.integer(kind.rawValue)
-        checked.integer(flags)
-        checked.integer(UInt16(0))
-        checked.integer(baseOffset)
-        writer.integer(Self.magic)
-        writer.integer(CRC32C.checksum(checked.bytes.raw, continuing: seed))
-        writer.raw(checked.bytes)
+    /// The part of the seed that all frames of a segment share.
+    static func segmentSeed(log: LogID, base: Int64) -> UInt32 {
+        CRC32C.checksum(base, continuing: CRC32C.checksum(log.bytes.raw))
+    }
+
+    static func seed(_ segmentSeed: UInt32, fileOffset: Int64) -> UInt32 {
+        CRC32C.checksum(fileOffset, continuing: segmentSeed)
+    }
+
+    /// Writes the header over the 64 bytes at `start`.
+    func write(to writer: inout ByteWriter, at start: Int, seed: UInt32) {
+        writer.patch(Self.magic, at: start)
+        writer.patch(bodyLength, at: start + 8)
+        writer.patch(count, at: start + 12)
+        writer.patch(basePosition, at: start + 16)
+        writer.patch(ingestTime, at: start + 24)
+        writer.patch(commitPromised, at: start + 32)
+        writer.patch(stream, at: start + 40)
+        writer.patch(bodyChecksum, at: start + 44)
+        writer.patch(epoch, at: start + 48)
+        writer.patch(kind.rawValue, at: start + 52)
+        writer.patch(flags, at: start + 53)
+        writer.patch(UInt16(0), at: start + 54)
+        writer.patch(baseOffset, at: start + 56)
+        let checksum = CRC32C.checksum(
+            writer.bytes.raw.extracting((start + 8)..<(start + Self.size)), continuing: seed)
+        writer.patch(checksum, at: start + 4)
     }
 
     /// The header at the start of `bytes`, or nil when it is not a valid one for its place.
     init?(_ bytes: RawSpan, seed: UInt32) {
-        guard bytes.byteCount >= Self.size, bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic,
-            let kind = Kind(rawValue: bytes.byte(at: 52)),
+        guard bytes.byteCount >= Self.size,
+            bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic,
             CRC32C.checksum(bytes.extracting(8..<Self.size), continuing: seed)
                 == bytes.littleEndian(at: 4, as: UInt32.self)
+        else { return nil }
+        self.init(fields: bytes)
+    }
+
+    /// The header at the start of `bytes`, wherever they stand: its checksum, which depends on the
+    /// place, is not looked at.
+    init?(fields bytes: RawSpan) {
+        guard bytes.byteCount >= Self.size,
+            bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic,
+            let kind = Kind(rawValue: bytes.byte(at: 52))
         else { return nil }
         bodyLength = bytes.littleEndian(at: 8)
         count = bytes.littleEndian(at: 12)
@@ -133,6 +159,8 @@ public struct FrameView: ~Escapable {
     public let flags: FrameFlags
     /// The record batch as the producer sent it, placed in its stream.
     public let body: RawSpan
+    /// Whether its records were taken out.
+    let isRedacted: Bool
 
     /// Whether the records were set aside by their stream's policy.
     public var isQuarantined: Bool { flags.contains(.quarantined) }
@@ -145,6 +173,7 @@ public struct FrameView: ~Escapable {
         ingestTime = Timestamp(microseconds: header.ingestTime)
         streamID = StreamID(header.stream)
         flags = FrameFlags(rawValue: header.flags)
+        isRedacted = header.kind == .redacted
         self.body = body
     }
 }

@@ -8,8 +8,10 @@ import VarveBytes
 ///     16  log id                      16 bytes
 ///     32  base position               i64
 ///     40  creation time, us           i64
-///     48  root hash of the previous segment, 32 bytes; zero while segments are not sealed
-///     80  reserved, zero
+///     48  root hash of the previous segment, 32 bytes; zero in the first
+///     80  number of segments before   i64
+///     88  root of the tree over all segments before, 32 bytes
+///    120  reserved, zero
 ///    124  CRC32C of bytes 0-123       u32
 struct SegmentHeader: Equatable {
     static let size = 128
@@ -20,6 +22,9 @@ struct SegmentHeader: Equatable {
     var log: LogID
     var basePosition: Int64
     var creationTime: Int64
+    var previousRoot: Digest
+    var number: Int64
+    var historyRoot: Digest
 
     func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: Self.size)
@@ -29,7 +34,10 @@ struct SegmentHeader: Equatable {
         writer.raw(log.bytes)
         writer.integer(basePosition)
         writer.integer(creationTime)
-        writer.zeros(76)
+        writer.raw(previousRoot.bytes)
+        writer.integer(number)
+        writer.raw(historyRoot.bytes)
+        writer.zeros(4)
         writer.integer(CRC32C.checksum(writer.bytes.raw))
         return writer.bytes
     }
@@ -54,13 +62,22 @@ struct SegmentHeader: Equatable {
         log = LogID(bytes.extracting(16..<32).copied())
         basePosition = bytes.littleEndian(at: 32)
         creationTime = bytes.littleEndian(at: 40)
+        previousRoot = Digest(bytes.extracting(48..<80).copied())
+        number = bytes.littleEndian(at: 80)
+        historyRoot = Digest(bytes.extracting(88..<120).copied())
     }
 
-    init(epoch: UInt32, log: LogID, basePosition: Int64, creationTime: Int64) {
+    init(
+        epoch: UInt32, log: LogID, basePosition: Int64, creationTime: Int64, previousRoot: Digest,
+        number: Int64, historyRoot: Digest
+    ) {
         self.epoch = epoch
         self.log = log
         self.basePosition = basePosition
         self.creationTime = creationTime
+        self.previousRoot = previousRoot
+        self.number = number
+        self.historyRoot = historyRoot
     }
 
     static let suffix = ".varve"

@@ -2,45 +2,79 @@ import VarveBytes
 import VarveFormats
 import VarveSystem
 
-/// Reads segments from front to back and rebuilds everything the log keeps in memory.
+/// Reads the frames of segments without a footer from front to back, and rebuilds what the log
+/// keeps in memory.
 struct Recovery {
     let log: LogID
     let files: any FileSystem
     let directory: String
     let options: LogOptions
-    var index = LogIndex()
+    /// The state after the last frame that was read.
     var pipeline = AppendPipeline()
+    /// The streams, by number.
+    var names: [StreamName] = []
+    private var known: Set<StreamName> = []
     var report = RecoveryReport()
     var epoch: UInt32 = 0
-    /// Where the last segment's next frame goes.
-    var end: Int64 = 0
+
+    /// What a segment holds.
+    struct Scanned {
+        var entries: [FrameEntry] = []
+        var leaves: [UInt8] = []
+        /// Where the frames end.
+        var end = Int64(SegmentHeader.size)
+    }
 
     /// Bytes read at a time.
     private static let block = 4 << 20
 
-    /// Reads one segment; segments come in order of base position.
+    init(log: LogID, files: any FileSystem, directory: String, options: LogOptions) {
+        self.log = log
+        self.files = files
+        self.directory = directory
+        self.options = options
+        register(Log.catalogName)
+    }
+
+    /// Goes on from what the footer of a sealed segment remembers.
+    mutating func restore(_ table: StreamTable, _ producers: ProducerTable, _ trailer: SegmentTrailer)
+    {
+        for name in table.names { register(name) }
+        pipeline = AppendPipeline(
+            nextPosition: trailer.summary.end, lastIngestTime: trailer.lastIngestTime,
+            nextOffsets: table.nextOffsets, producers: producers)
+    }
+
+    /// Reads one segment, which begins where the state ends.
     /// - Parameter next: the base position of the segment after it.
-    mutating func read(_ file: any File, _ header: SegmentHeader, next: Int64?) throws(LogError) {
+    mutating func read(_ file: any File, _ header: SegmentHeader, next: Int64?)
+        throws(LogError) -> Scanned
+    {
         let base = header.basePosition
         guard base == pipeline.nextPosition else {
             throw .damaged(
                 path: file.path, offset: 0, position: pipeline.nextPosition,
                 reason: "the segment starts at position \(base)")
         }
-        index.segments.append(Segment(base: base, file: file))
-        report.segments += 1
         epoch = max(epoch, header.epoch)
         let size = try Self.system { () throws(SystemError) in try file.size() }
         var window = FileWindow(
             file, size: size, log: log, base: base, block: Self.block,
             ignoresChecksums: options.ignoresChecksums)
-        var offset = Int64(SegmentHeader.size)
-        while let frame = try window.frame(at: offset), continues(frame.header) {
-            try take(frame.header, window, bodyStart: frame.bodyStart, at: offset, file.path)
-            offset += Int64(frame.header.frameSize)
+        var scanned = Scanned()
+        while let frame = try window.frame(at: scanned.end), continues(frame.header) {
+            let start = frame.bodyStart - FrameHeader.size
+            frame.header.appendLeaf(
+                of: window.bytes.raw.extracting(start..<(start + frame.header.frameSize)),
+                to: &scanned.leaves)
+            scanned.entries.append(
+                try take(
+                    frame.header, window, bodyStart: frame.bodyStart, at: scanned.end, file.path))
+            scanned.end += Int64(frame.header.frameSize)
         }
-        end = offset
-        try settle(file, &window, offset, next)
+        report.frames += scanned.entries.count
+        try settle(file, &window, scanned.end, next)
+        return scanned
     }
 
     /// Whether a valid frame is the one that comes next. One left from an earlier life of the bytes
@@ -56,50 +90,44 @@ struct Recovery {
     private mutating func take(
         _ header: FrameHeader, _ window: borrowing FileWindow, bodyStart: Int, at offset: Int64,
         _ path: String
-    ) throws(LogError) {
-        report.frames += 1
+    ) throws(LogError) -> FrameEntry {
         epoch = max(epoch, header.epoch)
         if header.kind == .tick {
             pipeline.observe(ingestTime: header.ingestTime)
-            return
+            return FrameEntry(header, at: offset, maxTimestamp: 0)
         }
-        let batch: RecordBatchHeader
-        do {
-            batch = try RecordBatchHeader(
-                reading: window.bytes.raw.extracting(
-                    bodyStart..<(bodyStart + Int(header.bodyLength))))
-        } catch {
-            throw .damaged(
-                path: path, offset: offset, position: header.basePosition, reason: "\(error)")
-        }
-        if header.stream == 0, index.streams.isEmpty { register(Log.catalogName) }
-        guard Int(header.stream) < index.streams.count else {
+        guard pipeline.nextOffset(of: header.stream) != nil else {
             throw .damaged(
                 path: path, offset: offset, position: header.basePosition,
                 reason: "stream \(header.stream) was never registered")
         }
-        pipeline.commit(
-            Appended(
-                basePosition: Position(header.basePosition), baseOffset: header.baseOffset,
-                count: Int(header.count),
-                ingestTime: Timestamp(microseconds: header.ingestTime), isDuplicate: false),
-            batch, stream: StreamID(header.stream))
-        index.add(
-            FrameEntry(
-                fileOffset: offset, basePosition: header.basePosition,
-                baseOffset: header.baseOffset, maxTimestamp: batch.maxTimestamp,
-                bodyLength: header.bodyLength, count: header.count, stream: header.stream))
-        if header.stream == 0 {
-            let body = window.bytes.raw.extracting(
-                bodyStart..<(bodyStart + Int(header.bodyLength)))
+        let placed = Appended(
+            basePosition: Position(header.basePosition), baseOffset: header.baseOffset,
+            count: Int(header.count), ingestTime: Timestamp(microseconds: header.ingestTime),
+            isDuplicate: false)
+        if header.kind == .redacted {
+            pipeline.skip(to: placed, stream: StreamID(header.stream))
+            return FrameEntry(header, at: offset, maxTimestamp: 0)
+        }
+        let body = window.bytes.raw.extracting(bodyStart..<(bodyStart + Int(header.bodyLength)))
+        let batch: RecordBatchHeader
+        do {
+            batch = try RecordBatchHeader(reading: body)
+        } catch {
+            throw .damaged(
+                path: path, offset: offset, position: header.basePosition, reason: "\(error)")
+        }
+        pipeline.commit(placed, batch, stream: StreamID(header.stream))
+        if header.stream == StreamID.catalog.value {
             for name in StreamRegistration.names(in: body) { register(name) }
         }
+        return FrameEntry(header, at: offset, maxTimestamp: batch.maxTimestamp)
     }
 
-    mutating func register(_ name: StreamName) {
-        if index.ids[name] != nil { return }
-        index.register(name)
-        pipeline.addStream()
+    private mutating func register(_ name: StreamName) {
+        guard known.insert(name).inserted else { return }
+        names.append(name)
+        if pipeline.nextOffsets.count < names.count { pipeline.addStream() }
     }
 
     /// Decides about the bytes after the last whole frame, and cuts a torn tail.
@@ -109,11 +137,11 @@ struct Recovery {
         let position = pipeline.nextPosition
         let rest = try window.survey(from: offset, notOlderThan: epoch)
         let header = try window.header(at: offset).flatMap { continues($0) ? $0 : nil }
-        let evidence = RecoveryEvidence(
-            hasNext: next != nil, reachesNext: next == position, restIsZero: rest.isZero,
-            hasHeader: header != nil, hasLaterFrame: rest.promised != nil,
-            promisesMore: (rest.promised ?? 0) > position)
-        let decision = RecoveryDecision(evidence)
+        let decision = RecoveryDecision(
+            RecoveryEvidence(
+                hasNext: next != nil, reachesNext: next == position, restIsZero: rest.isZero,
+                hasHeader: header != nil, hasLaterFrame: rest.promised != nil,
+                promisesMore: (rest.promised ?? 0) > position))
         if next == nil { report.decision = decision }
         switch decision.action {
         case .goOn: break
