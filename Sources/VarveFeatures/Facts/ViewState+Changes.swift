@@ -11,12 +11,12 @@ extension ViewState {
         // Strict on T: a fact at t is visible from t + 1 on.
         let step: Int64 = self.plan.view.includesCutoff ? 0 : 1
         var moments: [Int64] = []
-        moments.reserveCapacity(2 * facts.count)
+        moments.reserveCapacity(2 * facts.count(self.plan.layout.stride))
         func add(_ time: Int64, _ delay: Int64) {
             let (moment, overflow) = time.addingReportingOverflow(delay)
             if !overflow { moments.append(moment) }
         }
-        for time in facts.eventTimes {
+        for time in facts.eventTimes(self.plan.layout.stride) {
             if case .length(let length, let lag, let hop) = plan.window {
                 add(time, lag + step)
                 if hop == 0 {
@@ -36,5 +36,15 @@ extension ViewState {
         distinct.reserveCapacity(moments.count)
         for moment in moments where moment != distinct.last { distinct.append(moment) }
         return distinct
+    }
+}
+
+extension EntityFacts {
+    fileprivate func eventTimes(_ stride: Int) -> [Int64] {
+        var times: [Int64] = []
+        forEachBlock { block in
+            for index in 0..<block.count(stride) { times.append(block.eventTime(index, stride)) }
+        }
+        return times
     }
 }

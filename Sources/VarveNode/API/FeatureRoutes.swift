@@ -60,21 +60,15 @@ extension NodeAPI {
         func members(_ fields: [Field]) -> JSON {
             .object(fields.map { .init($0.name, .string($0.typeText)) })
         }
-        return try node.online.read { state in
-            guard let service = state.pinned.services[name] else {
-                throw NodeError.notFound(
-                    "there is no service \(name); the services are "
-                        + state.pinned.services.keys.sorted().joined(separator: ", "))
-            }
-            return .json(
-                .object([
-                    .init("service", .string(name)),
-                    .init("keys", members(service.plan.keyFields)),
-                    .init("inputs", members(service.plan.service.inputs)),
-                    .init("columns", members(service.plan.columns)),
-                    .init("definitions", service.versions.json),
-                ]))
-        }
+        let service = try node.service(name, node.online.reader)
+        return .json(
+            .object([
+                .init("service", .string(name)),
+                .init("keys", members(service.plan.keyFields)),
+                .init("inputs", members(service.plan.service.inputs)),
+                .init("columns", members(service.plan.columns)),
+                .init("definitions", service.versions.json),
+            ]))
     }
 
     private static func readView(_ node: Node, _ name: String, _ body: JSON) throws
@@ -82,23 +76,15 @@ extension NodeAPI {
     {
         let time = try Self.time(body) ?? node.clock.now()
         let given = try members(body, "keys")
-        let (names, values, position) = try node.online.read { state in
-            guard let index = state.fold.index(ofView: name) else {
-                throw NodeError.notFound(
-                    "there is no view \(name); the views are "
-                        + state.fold.definitions.views.map(\.name).joined(separator: ", "))
-            }
-            let view = state.fold.definitions.views[index]
-            let keys = try Node.values(view.entity, given, what: "key", allowNull: true)
-            return (
-                view.features.map(\.name),
-                state.fold.views[index].read(
-                    EntityKey(keys.map(\.value)), Visibility(cutoff: time)),
-                state.position
-            )
-        }
+        let reader = node.online.reader
+        let index = try node.view(name, reader)
+        let view = reader.definitions.views[index]
+        let keys = try Node.values(view.entity, given, what: "key", allowNull: true)
+        let values = reader.read(view: index, EntityKey(keys.map(\.value)), at: time)
         return .json(
-            json(names: names, values: values, time: time, position: position, node))
+            json(
+                names: view.features.map(\.name), values: values, time: time,
+                position: reader.position, node))
     }
 
     /// `{"features": {name: value}, "statuses": {...}, "time", "position", "lag"}`

@@ -66,24 +66,37 @@ extension Node {
     func serve(_ name: String, _ request: PredictionRequest, _ time: Timestamp) throws
         -> ServedRow
     {
-        try online.read { state in
-            guard let service = state.pinned.services[name] else {
-                throw NodeError.notFound(
-                    "there is no service \(name); the services are "
-                        + state.pinned.services.keys.sorted().joined(separator: ", "))
-            }
-            let keys = try Self.values(
-                service.plan.keyFields, request.keys, what: "key", allowNull: true)
-            let inputs = try Self.values(
-                service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
-            let row = service.plan.row(
-                state.fold.views, keys: keys.map(\.value), inputs: inputs.map(\.value),
-                Visibility(cutoff: time))
-            return ServedRow(
-                row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) },
-                keys: keys, inputs: inputs, position: state.position,
-                versions: service.versions)
+        let reader = online.reader
+        let service = try service(name, reader)
+        let keys = try Self.values(
+            service.plan.keyFields, request.keys, what: "key", allowNull: true)
+        let inputs = try Self.values(
+            service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
+        let row = reader.row(
+            service, keys: keys.map(\.value), inputs: inputs.map(\.value), at: time)
+        return ServedRow(
+            row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) }, keys: keys,
+            inputs: inputs, position: reader.position, versions: service.versions)
+    }
+
+    /// A service, by its name.
+    func service(_ name: String, _ reader: OnlineReader) throws(NodeError) -> PreparedService {
+        guard let service = reader.pinned.services[name] else {
+            throw NodeError.notFound(
+                "there is no service \(name); the services are "
+                    + reader.pinned.services.keys.sorted().joined(separator: ", "))
         }
+        return service
+    }
+
+    /// A view's number, by its name.
+    func view(_ name: String, _ reader: OnlineReader) throws(NodeError) -> Int {
+        guard let index = reader.index(ofView: name) else {
+            throw NodeError.notFound(
+                "there is no view \(name); the views are "
+                    + reader.definitions.views.map(\.name).joined(separator: ", "))
+        }
+        return index
     }
 
     /// The values a request gives for some fields, in their order.
