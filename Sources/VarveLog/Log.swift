@@ -1,4 +1,5 @@
-import VarveBytes
+import Synchronization
+public import VarveBytes
 import VarveFormats
 public import VarveSystem
 
@@ -19,6 +20,9 @@ public final class Log: Sendable {
     private let state: LogState
     private let appender: Appender
     private let keeper: SegmentKeeper
+    private let removeSegments: @Sendable (RetentionPlan) throws(LogError) -> Void
+    /// One retention at a time.
+    private let retention = Mutex(())
     private let thread: WorkerThread
     private let keeperThread: WorkerThread
     private let hashThread: WorkerThread
@@ -36,6 +40,7 @@ public final class Log: Sendable {
         let appender = Appender(options: options)
         self.appender = appender
         let (state, keeper) = (core.state, core.keeper)
+        removeSegments = { plan throws(LogError) in try core.remove(plan) }
         self.keeper = keeper
         thread = WorkerThread(name: "appender") { appender.run(core) }
         keeperThread = WorkerThread(name: "keeper") { keeper.run(state) }
@@ -153,6 +158,19 @@ public final class Log: Sendable {
         offset: Int64, timestamp: Int64
     )? {
         (try? reader.firstOffset(atOrAfter: time, in: stream)) ?? nil
+    }
+
+    /// Removes what the rules let go, whole segments from the beginning; keeps everything that is
+    /// needed by a hold. Answers what was removed and why no more was.
+    @discardableResult
+    public func retain(
+        rules: [StreamName: RetentionRule], holds: [RetentionHold], now: Timestamp
+    ) throws -> RetentionPlan {
+        try retention.withLock { _ in
+            let plan = try reader.planRetention(rules: rules, holds: holds, now: now)
+            try removeSegments(plan)
+            return plan
+        }
     }
 
     /// Appends what waits, writes a tick, and gives the directory up. Reading goes on to work.

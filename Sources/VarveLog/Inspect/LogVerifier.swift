@@ -72,7 +72,10 @@ public struct LogVerifier {
         against heads: [LogHead] = [], progress: (Progress) -> Bool = { _ in true }
     ) throws(LogError) -> Result {
         let names = try Recovery.system { () throws(SystemError) in try files.list(directory) }
-        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) }
+        let retired = try RetiredSegments.read(directory, names, files)
+        // What a retention that was interrupted has left is none of the log.
+        let first = retired.summaries.last.map { SegmentHeader.fileName($0.end) } ?? ""
+        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) && $0 >= first }
         var run = VerifierRun(files: files, directory: directory, heads: heads)
         run.result.progress.totalSegments = segments.count
         for name in segments {
@@ -84,7 +87,6 @@ public struct LogVerifier {
             run.find(directory, 0, 0, "there are no segments")
             return run.result
         }
-        let retired = try RetiredSegments.read(directory, names, files)
         run.begin(after: retired)
         for (index, name) in segments.enumerated() {
             let isLast = index == segments.count - 1
