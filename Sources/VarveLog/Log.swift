@@ -10,9 +10,11 @@ public import VarveSystem
 ///     DIR/log/<20-digit base>.varve     segments
 ///     DIR/log/torn-*                    tails that were cut off, kept for inspection
 public final class Log: Sendable {
+    /// Names the log for good.
     public let id: LogID
     /// Counts the openings of this log, from 1.
     public let epoch: UInt32
+    /// What opening found and did.
     public let recovery: RecoveryReport
     /// Reads what is committed; goes on to work after `close`.
     public let reader: LogReader

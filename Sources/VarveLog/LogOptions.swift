@@ -31,5 +31,6 @@ public struct LogOptions: Sendable {
     /// for good whatever their checksums say.
     @_spi(Simulation) public var ignoresChecksums = false
 
+    /// The defaults.
     public init() {}
 }

@@ -48,7 +48,9 @@ import VarveSystem
             let names = ["a", "b", "c"].map { StreamName(name: $0, partition: 0) }
             let errors = Mutex<[AppendError?]>([])
             for name in names {
-                try core.process([.streams([name]) { error in errors.withLock { $0.append(error) } }])
+                try core.process([
+                    .streams([name]) { error in errors.withLock { $0.append(error) } }
+                ])
             }
             let all = errors.withLock { $0 }
             #expect(all[0] == nil && all[1] == nil)

@@ -17,6 +17,7 @@ public struct LogVerifier {
         /// What is wrong.
         public let reason: String
 
+        /// Where and what, in one line.
         public var description: String {
             "\(path): byte \(offset)\(position.map { ", position \($0)" } ?? ""): \(reason)"
         }
@@ -26,10 +27,15 @@ public struct LogVerifier {
     public struct Progress: Sendable, Equatable {
         /// Bytes checked, of all.
         public var bytes: Int64 = 0
+        /// Bytes of all segment files.
         public var totalBytes: Int64 = 0
+        /// Segments checked.
         public var segments = 0
+        /// Segment files.
         public var totalSegments = 0
+        /// Records in the frames checked.
         public var records: Int64 = 0
+        /// Findings so far.
         public var findings = 0
     }
 
@@ -41,6 +47,7 @@ public struct LogVerifier {
         public internal(set) var findings: [Finding] = []
         /// Counts of what was checked.
         public internal(set) var progress = Progress()
+        /// Frames checked, ticks included.
         public internal(set) var frames: Int64 = 0
         /// The head over what was checked; nil when something is missing or altered.
         public internal(set) var head: LogHead?

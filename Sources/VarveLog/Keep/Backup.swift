@@ -8,8 +8,9 @@ public import VarveSystem
 public struct Backup {
     /// What was copied.
     public struct Report: Sendable, Equatable {
-        /// Segments copied, and those that the copy had.
+        /// Segments copied.
         public internal(set) var copied = 0
+        /// Sealed segments that the copy had already.
         public internal(set) var unchanged = 0
         /// Bytes written.
         public internal(set) var bytes: Int64 = 0

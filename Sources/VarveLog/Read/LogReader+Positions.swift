@@ -25,8 +25,8 @@ extension LogReader {
     /// Calls `body` with the committed frames that overlap a range of positions, in order; of
     /// these streams only, unless nil. `body` answers whether to go on. Every frame is checked
     /// against its checksum. Redacted frames hold no records and are left out.
-    /// - Throws: `ReadError`, or what `body` throws. `ReadError.damaged` names the frame; everything
-    ///   before it was given.
+    /// - Throws: `ReadError`, or what `body` throws. `ReadError.damaged` names the frame;
+    ///   everything before it was given.
     public func read(
         from start: Position, upTo end: Position? = nil, streams: Set<StreamID>? = nil,
         _ body: (borrowing FrameView) throws -> Bool

@@ -59,8 +59,9 @@ struct SealedFooter: Sendable {
                 length <= size - offset - Int64(SegmentTrailer.size)
             else { return nil }
             // Sections of a later version are skipped.
-            guard let kind = SegmentFooter.Section(
-                rawValue: table.raw.littleEndian(at: at, as: UInt32.self))
+            guard
+                let kind = SegmentFooter.Section(
+                    rawValue: table.raw.littleEndian(at: at, as: UInt32.self))
             else { continue }
             sections[kind] = (
                 table.raw.littleEndian(at: at + 4, as: UInt32.self), offset..<(offset + length)

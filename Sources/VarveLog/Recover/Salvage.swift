@@ -8,13 +8,15 @@ public import VarveSystem
 /// `redact` puts a redacted frame, with the same positions and offsets, in the place of every
 /// damaged one, and keeps everything after it. In a sealed segment the redacted frame carries the
 /// leaf hash that the footer remembers, so roots, proofs and heads stand; in the open segment the
-/// hash is lost with the frame, and heads that were noted since it began will not verify. `truncate`
-/// removes everything from the first damaged frame on. What is overwritten or removed is kept aside.
+/// hash is lost with the frame, and heads that were noted since it began will not verify.
+/// `truncate` removes everything from the first damaged frame on. What is overwritten or removed is
+/// kept aside.
 public struct Salvage {
     /// A damaged piece of the log.
     public struct Damage: Sendable, Equatable, CustomStringConvertible {
-        /// The file and the bytes in it.
+        /// The file.
         public let path: String
+        /// Where it is in the file.
         public let bytes: Range<Int64>
         /// The records that are lost; empty for a tick.
         public let positions: Range<Int64>
@@ -25,6 +27,7 @@ public struct Salvage {
         let frames: [FrameHeader]
         let leaves: [UInt8]
 
+        /// Where, and what is lost.
         public var description: String {
             let known = streams.sorted { $0.key.value < $1.key.value }
                 .map { "stream \($0.key.value) offsets \($0.value)" }.joined(separator: ", ")

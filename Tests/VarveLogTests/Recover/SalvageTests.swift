@@ -121,9 +121,11 @@ import VarveSystem
         try flip(log, path, Int(victim.fileOffset) + 80)
         let report = try salvage(log).truncate()
         #expect(report.end == Position(victim.basePosition))
-        #expect(report.keptAside.count == 1 + (try log.files.list(log.logDirectory)).filter {
-            $0.hasSuffix(".removed")
-        }.count)
+        #expect(
+            report.keptAside.count == 1
+                + (try log.files.list(log.logDirectory)).filter {
+                    $0.hasSuffix(".removed")
+                }.count)
         try log.session { core in
             let left = try log.contents(core.reader)
             #expect(left == Array(records[..<Int(victim.basePosition)]))
