@@ -81,6 +81,13 @@ final class LogState: Sendable {
         tree.sealed(base: ended.base)
     }
 
+    /// Has readers forget the segments before a number.
+    func removeSegments(before number: Int, startOffsets: [Int64]) {
+        let gone = withIndex { $0.segments.prefix { $0.number < number }.map(\.number) }
+        index.withLock { $0.removeSegments(before: number, startOffsets: startOffsets) }
+        for number in gone { cache.drop(number) }
+    }
+
     func fail(_ error: AppendError) {
         stopped.withLock { $0 = error }
         commit.wakeAll()

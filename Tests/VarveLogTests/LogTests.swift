@@ -21,7 +21,9 @@ struct LogTests {
         try Log.open(directory: directory, options: options)
     }
 
-    private func batch(_ texts: [String], producer: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1)
+    private func batch(
+        _ texts: [String], producer: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1
+    )
         throws -> [UInt8]
     {
         try RecordBatch.encode(
@@ -63,8 +65,10 @@ struct LogTests {
             let texts = (0...(number % 3)).map { "record \(number).\($0)" }
             let placed = try log.append(try batch(texts), to: id)
             for (index, text) in texts.enumerated() {
+                let (position, offset) = (placed.basePosition.value, placed.baseOffset)
                 expected.append(
-                    "\(placed.basePosition.value + Int64(index)):\(placed.baseOffset + Int64(index)):\(text)")
+                    "\(position + Int64(index)):\(offset + Int64(index)):\(text)"
+                )
             }
         }
         #expect(try contents(log) == expected)
@@ -176,7 +180,9 @@ struct LogTests {
     func fetching() throws {
         let log = try open()
         let id = try stream(log)
-        for number in 0..<10 { _ = try log.append(try batch(["\(number)a", "\(number)b"]), to: id) }
+        for number in 0..<10 {
+            _ = try log.append(try batch(["\(number)a", "\(number)b"]), to: id)
+        }
         var output: [UInt8] = []
         try log.readStream(id, from: 5, maxBytes: 1, into: &output)
         #expect(try RecordBatchHeader(reading: output.raw).baseOffset == 4)

@@ -147,7 +147,11 @@ struct SimulatedDisk {
     mutating func syncDirectory(_ path: String) {
         var kept: [NameChange] = []
         for change in pendingNames {
-            if Self.directory(of: change.path) == path { settle(change) } else { kept.append(change) }
+            if Self.directory(of: change.path) == path {
+                settle(change)
+            } else {
+                kept.append(change)
+            }
         }
         pendingNames = kept
     }

@@ -17,6 +17,7 @@ public struct LogInspection {
         public let bytes: Int64
         /// Frames, ticks included.
         public let frames: Int64
+        /// Whether it has its footer.
         public let isSealed: Bool
         /// The Merkle root over its frames.
         public let root: Digest
@@ -26,11 +27,15 @@ public struct LogInspection {
 
     /// What is known of a log.
     public struct Info: Sendable {
+        /// The name of the log.
         public let log: LogID
         /// The last epoch that wrote something.
         public let epoch: UInt32
+        /// Its segments, the open one last.
         public let segments: [SegmentInfo]
+        /// Its streams, by number.
         public let streams: [StreamInfo]
+        /// The head over all that is there.
         public let head: LogHead
         /// How the last segment ends; anything but `cleanEnd` is dealt with at the next opening.
         public let ending: RecoveryDecision

@@ -116,7 +116,8 @@ struct SegmentDump {
                 try footer.section(kind, of: file)
             }
             let length = bytes.map { "\($0.count) bytes" } ?? "damaged"
-            guard line("  section \(kind.rawValue) \(kind) at \(footer.offset(of: kind)): \(length)")
+            guard
+                line("  section \(kind.rawValue) \(kind) at \(footer.offset(of: kind)): \(length)")
             else { return }
             guard let bytes else { continue }
             for text in Self.lines(kind, bytes) where !line("    " + text) { return }
@@ -141,7 +142,8 @@ struct SegmentDump {
         case .streamTable:
             guard let table = try? StreamTable(reading: bytes.raw) else { return ["unreadable"] }
             return table.names.indices.map { number in
-                "stream \(number) \(table.names[number].name)/\(table.names[number].partition): next"
+                let name = table.names[number]
+                return "stream \(number) \(name.name)/\(name.partition): next"
                     + " offset \(table.nextOffsets[number])"
             }
         case .producers:

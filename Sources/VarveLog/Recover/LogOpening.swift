@@ -53,7 +53,8 @@ struct LogOpening {
         if names.isEmpty {
             if let identity {
                 throw .invalidSegment(
-                    path: directory, reason: "log \(identity.bytes.hex) was here, and no segment is")
+                    path: directory, reason: "log \(identity.bytes.hex) was here, and no segment is"
+                )
             }
             if isReadOnly { throw .system("\(directory): there is no log") }
             return try created()
@@ -71,11 +72,10 @@ struct LogOpening {
             var recovery = Recovery(log: log, files: files, directory: directory, options: options)
             recovery.report.segments = found.count
             recovery.isReadOnly = isReadOnly
-            if let bad = try recover(&found, &recovery, retired, distrusted) {
-                distrusted.insert(bad)
-            } else {
+            guard let bad = try recover(&found, &recovery, retired, distrusted) else {
                 return opened(found, recovery, retired)
             }
+            distrusted.insert(bad)
         }
     }
 
@@ -198,7 +198,8 @@ struct LogOpening {
         let log = recovery.log
         var index = LogIndex()
         for name in recovery.names { index.register(name) }
-        for (stream, offset) in retired.startOffsets.enumerated() where stream < index.streams.count {
+        for (stream, offset) in retired.startOffsets.enumerated() where stream < index.streams.count
+        {
             index.setOffsets(of: stream, start: offset, end: offset)
         }
         let keeper = SegmentKeeper(

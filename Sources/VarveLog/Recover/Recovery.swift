@@ -39,8 +39,9 @@ struct Recovery {
     }
 
     /// Goes on from what the footer of a sealed segment remembers.
-    mutating func restore(_ table: StreamTable, _ producers: ProducerTable, _ trailer: SegmentTrailer)
-    {
+    mutating func restore(
+        _ table: StreamTable, _ producers: ProducerTable, _ trailer: SegmentTrailer
+    ) {
         for name in table.names { register(name) }
         pipeline = AppendPipeline(
             nextPosition: trailer.summary.end, lastIngestTime: trailer.lastIngestTime,

@@ -170,7 +170,8 @@ struct LogBench {
             for name in try files.list(path) where name.hasSuffix(".varve") {
                 let file = try files.open("\(path)/\(name)", .read)
                 var offset: Int64 = 0
-                while case let count = try file.read(block.count, at: offset, into: &block, start: 0),
+                while case let count = try file.read(
+                    block.count, at: offset, into: &block, start: 0),
                     count > 0
                 {
                     sum &+= Int64(CRC32C.checksum(block.raw.extracting(0..<count)))
