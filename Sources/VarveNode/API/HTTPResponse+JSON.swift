@@ -48,6 +48,13 @@ extension HTTPResponse {
             case .notReproduced: status = .conflict
             }
         case is ModelError: status = .unprocessableContent
+        case let error as ProofError:
+            if case .malformed = error { status = .badRequest } else { status = .conflict }
+        case let error as ReadError:
+            switch error {
+            case .offsetOutOfRange, .removed, .unknownStream: status = .notFound
+            case .system, .damaged: status = .internalServerError
+            }
         case let error as AppendError:
             if case .outOfSpace = error {
                 status = .insufficientStorage

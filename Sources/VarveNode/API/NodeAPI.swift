@@ -12,7 +12,8 @@ public struct NodeAPI: Sendable {
     public init(_ node: Node) {
         self.node = node
         routes =
-            Self.statusRoutes(node) + Self.definitionRoutes(node) + Self.streamRoutes(node)
+            Self.statusRoutes(node) + Self.logRoutes(node) + Self.definitionRoutes(node)
+            + Self.streamRoutes(node)
             + Self.featureRoutes(node) + Self.modelRoutes(node) + Self.predictionRoutes(node)
             + Self.trainingRoutes(node) + Self.rebuildRoutes(node)
     }

@@ -57,7 +57,7 @@ struct KafkaRefusal: Error, Equatable {
         message = "\(error)"
         code =
             switch error {
-            case .offsetOutOfRange: .offsetOutOfRange
+            case .offsetOutOfRange, .removed: .offsetOutOfRange
             case .unknownStream: .unknownTopicOrPartition
             case .system, .damaged: .storageError
             }

@@ -12,10 +12,15 @@ struct AuditFinding {
     /// What differs, one sentence each; empty: identical bit for bit.
     let differences: [String]
 
+    /// The record's place in the log, proven under the log's head; nil where it was not asked for.
+    var proof: InclusionProof?
+
     var isIdentical: Bool { differences.isEmpty }
 
     var json: JSON {
         .object([
+            .init("head", proof.map { .string($0.head.note) } ?? .null),
+            .init("proof", proof?.json ?? .null),
             .init("id", .string(prediction.id)),
             .init("verdict", .string(isIdentical ? "identical" : "different")),
             .init("differences", .array(differences.map { .string($0) })),
@@ -135,7 +140,12 @@ extension Node {
             let prediction = try PredictionRecord.read(log, at: position)
         else { throw NodeError.notFound("there is no prediction \(id)") }
         var auditor = Auditor(log, catalog.catalog, registry)
-        return try auditor.audit(prediction, at: position)
+        var finding = try auditor.audit(prediction, at: position)
+        let proof = try log.reader.prove(position)
+        // What is handed out as evidence is checked first, as its receiver will.
+        _ = try proof.check(headHash: proof.head.root)
+        finding.proof = proof
+        return finding
     }
 
     /// What auditing every prediction found.

@@ -124,7 +124,9 @@ private func showAudit(_ json: JSON, _ invocation: Invocation) -> Int32 {
               read      position \(prediction?.text("position") ?? "-"), time \
             \(prediction?.text("time") ?? "-")
               score     \(prediction?.text("score") ?? "-")
-              record    position \(json.text("record_position"))
+              record    position \(json.text("record_position")), proven under the log's head of \
+            \((json["head"]?.stringValue ?? "-").split(separator: "\n").dropFirst().first ?? "-") \
+            positions (--json has the proof)
             """)
         var table = TextTable(["feature", "served", "status"], right: [1])
         for feature in prediction?["features"]?.arrayValue ?? [] {
