@@ -1,7 +1,7 @@
 import Synchronization
 import VarveBytes
 public import VarveLog
-public import VarveSystem
+import VarveSystem
 
 /// Serves the log to Kafka clients at one port. A topic's partition is a stream.
 public final class KafkaServer: Sendable {

@@ -55,9 +55,12 @@ struct OffsetChange: Sendable, Equatable {
             }
         }
         writer.patch(UInt32(writer.count - start - Self.prefixSize), at: start + 4)
-        let body = writer.bytes.raw.extracting(start + 4..<writer.count)
-        let checksum = CRC32C.checksum(body, continuing: seed)
+        let checksum = Self.checksum(writer.bytes, from: start + 4, seed)
         writer.patch(checksum, at: start)
+    }
+
+    private static func checksum(_ bytes: [UInt8], from start: Int, _ seed: UInt32) -> UInt32 {
+        CRC32C.checksum(bytes.raw.extracting(start..<bytes.count), continuing: seed)
     }
 
     /// Kafka's strings are shorter than 32 KiB.
