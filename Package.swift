@@ -45,6 +45,14 @@ let floors: [(name: String, edges: [String])] = [
     ),
 ]
 
+/// What several test targets need: seeded randomness, fixtures, slow twins of fast code.
+let support = Target.target(
+    name: "VarveTestSupport",
+    dependencies: dependencies([
+        "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
+    ]),
+    path: "Tests/VarveTestSupport", swiftSettings: settings)
+
 /// The test targets, each with the floors it drives.
 let tests: [(name: String, edges: [String])] = [
     ("VarveBytesTests", ["VarveBytes"]),
@@ -54,21 +62,24 @@ let tests: [(name: String, edges: [String])] = [
         "VarveLogTests",
         ["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveSimulation"]
     ),
-    ("VarveFeaturesTests", ["VarveBytes", "VarveFormats", "VarveFeatures"]),
+    (
+        "VarveFeaturesTests",
+        ["VarveBytes", "VarveFormats", "VarveFeatures", "VarveTestSupport"]
+    ),
     ("VarveModelsTests", ["VarveBytes", "VarveFormats", "VarveModels"]),
     ("VarveProtocolsTests", ["VarveBytes", "VarveFormats", "VarveProtocols"]),
     (
         "VarveProjectionsTests",
         [
             "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
-            "VarveProjections",
+            "VarveProjections", "VarveSimulation", "VarveTestSupport",
         ]
     ),
     (
         "VarveTrainingTests",
         [
             "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
-            "VarveProjections", "VarveTraining",
+            "VarveProjections", "VarveTraining", "VarveTestSupport",
         ]
     ),
     (
@@ -76,6 +87,7 @@ let tests: [(name: String, edges: [String])] = [
         [
             "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
             "VarveModels", "VarveProtocols", "VarveProjections", "VarveTraining", "VarveNode",
+            "VarveTestSupport",
         ]
     ),
     ("TidyTests", []),
@@ -120,5 +132,5 @@ let package = Package(
         .target(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
     } + tests.map {
         .testTarget(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
-    } + tools
+    } + [support] + tools
 )

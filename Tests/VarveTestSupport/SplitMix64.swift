@@ -1,11 +1,11 @@
 /// A small seeded generator: the same seed gives the same test on every machine.
 /// Source: S. Vigna, splitmix64.c.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
+public struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    public init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -14,10 +14,16 @@ struct SplitMix64: RandomNumberGenerator {
     }
 
     /// A number below `bound`.
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+    public mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    /// True in so many of a hundred cases.
+    public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+
+    /// One of some values.
+    public mutating func pick<T>(_ values: [T]) -> T { values[below(values.count)] }
 
     /// A text with letters, quotes, separators, control characters, and characters of 1 to 4 bytes.
-    mutating func text() -> String {
+    public mutating func text() -> String {
         let scalars: [Unicode.Scalar] = [
             "a", "b", "z", "0", "9", " ", ",", ";", "\"", "\\", "/", "\n", "\r", "\t", "\u{1}",
             "\u{7f}", "\u{e9}", "\u{df}", "\u{20ac}", "\u{2028}", "\u{fffd}", "\u{1f600}",
@@ -29,7 +35,7 @@ struct SplitMix64: RandomNumberGenerator {
     }
 
     /// A finite double: of any bit pattern, a short decimal, or an edge case.
-    mutating func double() -> Double {
+    public mutating func double() -> Double {
         switch below(4) {
         case 0: return Double(Int64(truncatingIfNeeded: next()) >> 40) / 100
         case 1:
@@ -42,7 +48,23 @@ struct SplitMix64: RandomNumberGenerator {
     }
 
     /// An integer of any magnitude.
-    mutating func integer() -> Int64 {
+    public mutating func integer() -> Int64 {
         Int64(truncatingIfNeeded: next()) >> Int64(below(64))
+    }
+
+    /// The bytes with a few changed, removed, doubled or set to extremes.
+    public mutating func mutated(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        for _ in 0...below(4) where !bytes.isEmpty {
+            let index = below(bytes.count)
+            switch below(5) {
+            case 0: bytes[index] ^= 1 << UInt8(below(8))
+            case 1: bytes[index] = UInt8(truncatingIfNeeded: next())
+            case 2: bytes[index] = [0, 0x7f, 0x80, 0xff][below(4)]
+            case 3: bytes.remove(at: index)
+            default: bytes.insert(bytes[index], at: index)
+            }
+        }
+        return bytes
     }
 }

@@ -1,22 +1,39 @@
 import VarveBytes
-import VarveFeatures
+public import VarveFeatures
 
 /// The slow, obvious twin of the feature engine: DESIGN.md section 5 read aloud. It keeps every
 /// record in a list and looks at all of them for each answer.
-struct SetSemantics {
-    struct Fact {
-        var slots: [Value]
-        var eventTime: Int64
-        var position: Int64
-        var knownTime: Int64
-        var id: Value?
+public struct SetSemantics: Sendable {
+    public struct Fact: Sendable {
+        public var slots: [Value]
+        public var eventTime: Int64
+        public var position: Int64
+        public var knownTime: Int64
+        public var id: Value?
         /// A retraction has no values.
-        var isRetraction = false
+        public var isRetraction: Bool
+
+        public init(
+            slots: [Value], eventTime: Int64, position: Int64, knownTime: Int64, id: Value?,
+            isRetraction: Bool
+        ) {
+            self.slots = slots
+            self.eventTime = eventTime
+            self.position = position
+            self.knownTime = knownTime
+            self.id = id
+            self.isRetraction = isRetraction
+        }
     }
 
-    let view: ViewDefinition
-    let stream: StreamDefinition
-    var facts: [Fact] = []
+    public let view: ViewDefinition
+    public let stream: StreamDefinition
+    public var facts: [Fact] = []
+
+    public init(view: ViewDefinition, stream: StreamDefinition) {
+        self.view = view
+        self.stream = stream
+    }
 
     private func isBefore(_ time: Int64, _ cutoff: Int64) -> Bool {
         view.includesCutoff ? time <= cutoff : time < cutoff
@@ -29,7 +46,8 @@ struct SetSemantics {
                 || isBefore(fact.knownTime, visibility.cutoff.microseconds))
     }
 
-    func value(of feature: AggregateFeature, key: [Value], _ visibility: Visibility)
+    /// What a feature says of a key.
+    public func value(of feature: AggregateFeature, key: [Value], _ visibility: Visibility)
         -> FeatureValue
     {
         if key.contains(where: { $0 == .null }) { return FeatureValue(.nullKey) }
@@ -88,10 +106,19 @@ struct SetSemantics {
         switch feature.function {
         case .last: return .present(newest.value)
         case .first: return .present(values[0])
-        case .min: return .present(values.dropFirst().reduce(values[0]) { $1.precedes($0) ? $1 : $0 })
-        case .max: return .present(values.dropFirst().reduce(values[0]) { $0.precedes($1) ? $1 : $0 })
+        case .min: return .present(Self.extreme(values) { $1.precedes($0) })
+        case .max: return .present(Self.extreme(values) { $0.precedes($1) })
         default: return moment(feature.function, values)
         }
+    }
+
+    /// The value that every later one fails to beat.
+    private static func extreme(
+        _ values: [Value], _ isBeaten: (_ best: Value, _ by: Value) -> Bool
+    ) -> Value {
+        var best = values[0]
+        for value in values.dropFirst() where isBeaten(best, value) { best = value }
+        return best
     }
 
     private func moment(_ function: Aggregation, _ values: [Value]) -> FeatureValue {
@@ -125,7 +152,7 @@ struct SetSemantics {
 
     /// Shewchuk's algorithm as Python's `math.fsum` has it: partial sums that do not overlap, and
     /// a correction where the last rounding falls on a tie.
-    static func fsum(_ values: [Double]) -> Double {
+    public static func fsum(_ values: [Double]) -> Double {
         var partials: [Double] = []
         for value in values {
             var x = value
