@@ -67,6 +67,18 @@ class Load(threading.Thread):
         self.producer.flush(60)
 
 
+def wait_for_load(loads, count):
+    """Until so many more records are acknowledged: every round has a load to interrupt."""
+    def done():
+        return sum(len(load.acknowledged) for load in loads)
+
+    goal, deadline = done() + count, time.monotonic() + 30
+    while done() < goal:
+        if time.monotonic() > deadline:
+            sys.exit("kill_check.py: nothing was acknowledged for 30 s")
+        time.sleep(0.002)
+
+
 def start(binary, directory, port):
     node = subprocess.Popen(
         [binary, "serve", "--dir", directory, "--kafka-port", str(port), "--http-port", "0",
@@ -106,7 +118,7 @@ def main():
     for load in loads:
         load.start()
     for number in range(arguments.rounds):
-        time.sleep(rng.uniform(0.05, 0.8))
+        wait_for_load(loads, rng.randint(1, 3000))
         node.send_signal(signal.SIGKILL)
         node.wait()
         node = start(arguments.varve, directory, port)
