@@ -129,6 +129,7 @@ public struct LogCore: Sendable {
                 writer.hashCommitted()
             }
         } catch {
+            writer.hashCommitted()
             state.fail(error)
             for request in requests[next...] { request.refuse(error) }
             throw error

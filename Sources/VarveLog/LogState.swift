@@ -30,6 +30,11 @@ final class LogState: Sendable {
         self.commit = Monitor(commit)
     }
 
+    /// The segments up to the commit position, and the leaves of the open one.
+    func summaries() -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
+        tree.current(upTo: commit.withLock { $0 })
+    }
+
     /// Makes committed frames visible, then moves the commit position.
     func publish(
         _ additions: [LogWriter.Addition], registering: [StreamName] = [], commit: Int64

@@ -68,7 +68,7 @@ public struct LogInspection {
     /// segments that are not sealed.
     public func info() throws(LogError) -> Info {
         let opened = try opened()
-        let (summaries, _) = opened.state.tree.current()
+        let (summaries, _) = opened.state.summaries()
         let segments = opened.state.withIndex { $0.segments }
         var known: [SegmentInfo] = []
         for segment in segments {
@@ -94,6 +94,17 @@ public struct LogInspection {
             log: opened.state.log, epoch: opened.writer.epoch - 1, segments: known,
             streams: reader.streams(), head: reader.head(), ending: opened.report.decision,
             removedSegments: segments.first?.number ?? 0)
+    }
+
+    /// Calls `body` with the frames that hold the last records, in order; of these streams only,
+    /// unless nil.
+    public func tail(
+        _ records: Int64, streams: Set<StreamID>? = nil,
+        _ body: (borrowing FrameView) throws -> Bool
+    ) throws {
+        let reader = try reader()
+        let start = max(reader.startPosition.value, reader.commitPosition.value - records)
+        try reader.read(from: Position(start), streams: streams, body)
     }
 
     /// The segment files of the directory, in order.

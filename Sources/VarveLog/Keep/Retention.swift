@@ -126,7 +126,7 @@ extension LogReader {
         let segments = state.withIndex { $0.segments }
             .filter { $0.isSealed && $0.base < plan.start.value }
         guard let last = segments.last else { return }
-        let (summaries, _) = state.tree.current()
+        let (summaries, _) = state.summaries()
         var retired = RetiredSegments()
         retired.summaries = Array(summaries.prefix(last.number + 1))
         retired.startOffsets = state.withIndex { $0.streams.map(\.startOffset) }

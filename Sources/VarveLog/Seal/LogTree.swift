@@ -154,9 +154,10 @@ final class LogTree: Sendable {
     /// Lets go of leaves that a footer has.
     func sealed(base: Int64) { state.withLock { $0.unsealed[base] = nil } }
 
-    /// All segments, the open one last as far as it goes, and the leaves of the open one.
-    func current() -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
-        settled { state in
+    /// All segments, the open one last as far as it goes, and the leaves of the open one. Waits
+    /// until all below a position, which must be committed, is hashed.
+    func current(upTo end: Int64) -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
+        state.wait(until: { $0.queue.isEmpty && !$0.isHashing && $0.end >= end }) { state in
             let open = SegmentSummary(
                 base: state.base, end: state.end, frames: state.frontier.count,
                 root: state.frontier.root)

@@ -15,8 +15,8 @@ extension NodeAPI {
                 "A service's features for {keys, inputs, at?, min_position?}"
             ) { call in
                 let body = try call.json()
-                if let text = body["min_position"]?.stringValue {
-                    try node.settle(try position(text, node))
+                if let position = try Self.minimumPosition(body, node) {
+                    try node.settle(position, in: [node.online])
                 }
                 let time = try Self.time(body) ?? node.clock.now()
                 let served = try node.serve(
@@ -36,8 +36,8 @@ extension NodeAPI {
             Route("POST", "/v1/views/*/read", "A view's features for {keys, at?, min_position?}") {
                 call in
                 let body = try call.json()
-                if let text = body["min_position"]?.stringValue {
-                    try node.settle(try position(text, node))
+                if let position = try Self.minimumPosition(body, node) {
+                    try node.settle(position, in: [node.online])
                 }
                 return try Self.readView(node, call.values[0], body)
             },
@@ -61,11 +61,7 @@ extension NodeAPI {
             .object(fields.map { .init($0.name, .string($0.typeText)) })
         }
         return try node.online.read { state in
-            guard let service = state.pinned.services[name] else {
-                throw NodeError.notFound(
-                    "there is no service \(name); the services are "
-                        + state.pinned.services.keys.sorted().joined(separator: ", "))
-            }
+            let service = try node.service(name, state)
             return .json(
                 .object([
                     .init("service", .string(name)),
@@ -122,6 +118,19 @@ extension NodeAPI {
             throw NodeError.badRequest("\(name) is \(json.text), expected an object")
         }
         return Dictionary(members.map { ($0.name, $0.value) }) { $1 }
+    }
+
+    /// The position that a request wants to be read at, or later; nil when it is missing.
+    static func minimumPosition(_ body: JSON, _ node: Node) throws -> Position? {
+        switch body["min_position"] {
+        case nil, .null?: return nil
+        case .string(let text)?: return try position(text, node)
+        case .integer(let number)?: return try position("\(number)", node)
+        case let other?:
+            throw NodeError.badRequest(
+                "min_position is \(other.text), expected a text such as"
+                    + " \"\(node.log.id.text(of: Position(123)))\"")
+        }
     }
 
     /// T in a request's body; nil when it is missing.

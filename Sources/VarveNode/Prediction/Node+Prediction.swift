@@ -34,13 +34,23 @@ extension Node {
     /// Reads features, evaluates the model, and answers once the record of it is durable.
     func predict(_ request: PredictionRequest) throws -> PredictionReply {
         let started = clock.now()
-        if let position = request.minimumPosition { try settle(position) }
+        if let position = request.minimumPosition { try settle(position, in: [online]) }
         let version = try registry.registry.resolve(request.model)
         let time = request.time ?? started
         let served = try serve(version.service.name, request, time)
         let row = try served.row.map { try Self.number($0, version) }
         let score = try models.model(version.artifact)
             .score(row, output: version.output, column: version.outputColumn)
+        guard score.isFinite else {
+            let missing = served.row.filter { $0.value.value.isNull }.map {
+                "\($0.field.name) (\($0.value.status.name))"
+            }
+            throw NodeError.refused(
+                "model \(version.model):\(version.number) answers \(score), which is no score;"
+                    + (missing.isEmpty
+                        ? " no feature is missing"
+                        : " it was given no \(missing.joined(separator: ", "))"))
+        }
         let id = request.id ?? RandomSource.bytes(12).hex
         let record = PredictionRecord(
             id: id, model: version.model, version: version.number, artifact: version.artifact,
@@ -67,11 +77,7 @@ extension Node {
         -> ServedRow
     {
         try online.read { state in
-            guard let service = state.pinned.services[name] else {
-                throw NodeError.notFound(
-                    "there is no service \(name); the services are "
-                        + state.pinned.services.keys.sorted().joined(separator: ", "))
-            }
+            let service = try service(name, state)
             let keys = try Self.values(
                 service.plan.keyFields, request.keys, what: "key", allowNull: true)
             let inputs = try Self.values(
@@ -84,6 +90,21 @@ extension Node {
                 keys: keys, inputs: inputs, position: state.position,
                 versions: service.versions)
         }
+    }
+
+    /// A service as the live generation answers it.
+    func service(
+        _ name: String, _ state: borrowing OnlineStore.State
+    ) throws -> PreparedService {
+        if let service = state.pinned.services[name] { return service }
+        guard catalog.catalog.history(.service, name).isEmpty else {
+            throw NodeError.conflict(
+                "service \(name) needs features that the live generation does not have; run"
+                    + " varve rebuild online --swap")
+        }
+        throw NodeError.notFound(
+            "there is no service \(name); the services are "
+                + state.pinned.services.keys.sorted().joined(separator: ", "))
     }
 
     /// The values a request gives for some fields, in their order.
@@ -139,9 +160,8 @@ extension Node {
                 key: Array(record.id.utf8), value: Array(record.json.text.utf8),
                 timestamp: milliseconds())
         ])
-        let end = try self.record(batch, in: PredictionRecord.stream, settles: false)
         // Its id must be seen by the next request that uses it.
-        try settle(end)
+        let end = try self.record(batch, in: PredictionRecord.stream, settling: [monitoring])
         return Position(end.value - 1)
     }
 }

@@ -43,9 +43,12 @@ public struct FeatureFold: Sendable {
     private mutating func add(_ view: ViewDefinition) {
         let definition = definitions.stream(of: view)
         views.append(ViewState(ViewPlan(view, stream: definition)))
-        streams[
-            definition.name, default: Stream(decoder: RecordDecoder(definition), views: [])
-        ].views.append(views.count - 1)
+        // A written view's newer version may have more features than the one folded here.
+        var isWritten = false
+        if case .written = view.source { isWritten = true }
+        let decoder = RecordDecoder(definition, ignoresUnknownFields: isWritten)
+        streams[definition.name, default: Stream(decoder: decoder, views: [])]
+            .views.append(views.count - 1)
     }
 
     /// The streams whose records it folds.
@@ -54,9 +57,13 @@ public struct FeatureFold: Sendable {
     /// Whether a stream's records go into any view.
     public func reads(_ stream: String) -> Bool { streams[stream] != nil }
 
-    /// Takes in the records of one frame at or above a position.
-    /// - Parameter stream: the name of the frame's stream.
-    public mutating func apply(_ frame: borrowing FrameView, stream: String) throws {
+    /// Takes in the records of one frame.
+    /// - Parameters:
+    ///   - stream: the name of the frame's stream.
+    ///   - positions: records elsewhere are passed over; nil: none is.
+    public mutating func apply(
+        _ frame: borrowing FrameView, stream: String, within positions: Range<Position>? = nil
+    ) throws {
         guard let target = streams[stream], !frame.isQuarantined else { return }
         var slots = self.slots
         var scratch = self.scratch
@@ -65,6 +72,7 @@ public struct FeatureFold: Sendable {
             self.scratch = scratch
         }
         try frame.forEachRecord(scratch: &scratch) { record in
+            if let positions, !positions.contains(record.position) { return }
             apply(record, target, stream, &slots)
         }
     }
@@ -127,7 +135,8 @@ public struct FeatureFold: Sendable {
 }
 
 extension FeatureFold {
-    /// Folds a stretch of the log, of the streams that its views read.
+    /// Folds a stretch of the log, of the streams that its views read. The bounds may lie within
+    /// frames.
     /// - Parameter progress: called now and then with the position reached.
     public mutating func fold(
         _ log: Log, from start: Position = Position(0), upTo end: Position,
@@ -137,9 +146,11 @@ extension FeatureFold {
         let names = Dictionary(
             log.streams().filter { wanted[$0.name.name] != nil }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
-        if names.isEmpty { return }
+        if names.isEmpty || start >= end { return }
         try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
-            if let name = names[frame.streamID] { try apply(frame, stream: name) }
+            if let name = names[frame.streamID] {
+                try apply(frame, stream: name, within: start..<end)
+            }
             progress?(frame.basePosition)
             return true
         }
@@ -177,7 +188,8 @@ extension FeatureFold {
 
 extension FeatureFold {
     /// A fold with changed definitions that keeps the state of views that did not change and folds
-    /// the others from the start of the log.
+    /// the others from the start of the log. A stream's new fields may make records readable that
+    /// were not: its views are then folded again too.
     public init(_ definitions: Definitions, reusing old: FeatureFold, log: Log, upTo end: Position)
         throws
     {
@@ -185,7 +197,10 @@ extension FeatureFold {
         var missing: [ViewDefinition] = []
         for index in views.indices {
             let view = definitions.views[index]
-            if let known = old.index(ofView: view.name), old.definitions.views[known] == view {
+            let isRead = old.unreadable[view.streamName] == nil
+            if let known = old.index(ofView: view.name), old.definitions.views[known] == view,
+                isRead || old.definitions.stream(of: view) == definitions.stream(of: view)
+            {
                 views[index] = old.views[known].replanned(views[index].plan)
             } else {
                 missing.append(view)
@@ -199,6 +214,6 @@ extension FeatureFold {
         for (view, state) in zip(missing, fresh.views) {
             if let index = index(ofView: view.name) { views[index] = state }
         }
-        unreadable.merge(fresh.unreadable) { $1 }
+        for stream in fresh.streamNames { unreadable[stream] = fresh.unreadable[stream] }
     }
 }
