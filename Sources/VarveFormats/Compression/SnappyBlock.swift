@@ -1,4 +1,4 @@
-public import VarveBytes
+import VarveBytes
 
 /// The Snappy block format, for reading: a length, then literals and copies from what came before.
 ///
