@@ -93,8 +93,9 @@ let tests: [(name: String, edges: [String])] = [
     ("TidyTests", []),
 ]
 
-/// The simulator: a library for the tests, an executable for long runs.
-let simulation: [Target] = [
+/// Not shipped: the simulator, a library for the tests and an executable for long runs; and small
+/// measurements.
+let tools: [Target] = [
     .target(
         name: "VarveSimulation",
         dependencies: dependencies(["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog"]),
@@ -102,6 +103,10 @@ let simulation: [Target] = [
     .executableTarget(
         name: "varve-simulate", dependencies: dependencies(["VarveSimulation"]),
         path: "Tests/varve-simulate", swiftSettings: settings),
+    .executableTarget(
+        name: "varve-bench",
+        dependencies: dependencies(["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog"]),
+        path: "tools/bench/micro", swiftSettings: settings),
 ]
 
 func dependencies(_ names: [String]) -> [Target.Dependency] {
@@ -127,5 +132,5 @@ let package = Package(
         .target(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
     } + tests.map {
         .testTarget(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
-    } + [support] + simulation
+    } + [support] + tools
 )

@@ -30,6 +30,11 @@ final class LogState: Sendable {
         self.commit = Monitor(commit)
     }
 
+    /// The segments up to the commit position, and the leaves of the open one.
+    func summaries() -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
+        tree.current(upTo: commit.withLock { $0 })
+    }
+
     /// Makes committed frames visible, then moves the commit position.
     func publish(
         _ additions: [LogWriter.Addition], registering: [StreamName] = [], commit: Int64
@@ -79,6 +84,13 @@ final class LogState: Sendable {
         index.withLock { $0.seal(ended.number, footer.trailer, rows: SealedFooter.rows(rows)) }
         cache.drop(ended.number)
         tree.sealed(base: ended.base)
+    }
+
+    /// Has readers forget the segments before a number.
+    func removeSegments(before number: Int, startOffsets: [Int64]) {
+        let gone = withIndex { $0.segments.prefix { $0.number < number }.map(\.number) }
+        index.withLock { $0.removeSegments(before: number, startOffsets: startOffsets) }
+        for number in gone { cache.drop(number) }
     }
 
     func fail(_ error: AppendError) {

@@ -28,6 +28,7 @@ public final class NodeServer: Sendable {
         kafkaOptions.host = options.host
         kafkaOptions.port = options.kafkaPort
         kafkaOptions.createsTopics = options.createsStreams
+        kafkaOptions.groupsDirectory = "\(options.directory)/groups"
         kafka = try KafkaServer(
             log: node.log, options: kafkaOptions, gate: node.gate, report: report)
         var httpOptions = HTTPServer.Options()

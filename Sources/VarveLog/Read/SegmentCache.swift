@@ -69,7 +69,7 @@ final class SegmentCache: Sendable {
         }
         // A damaged footer takes nothing away: all of it follows from the frames.
         let scan = try SegmentScan(file, log: log, base: segment.base, end: trailer.footerOffset)
-        var footer = SealedFooter(trailer)
+        var footer = SealedFooter(trailer, log: log)
         footer.rebuild(from: scan.entries)
         hold(segment.number, file, footer)
         return (file, footer)

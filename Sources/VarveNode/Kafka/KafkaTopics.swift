@@ -54,8 +54,7 @@ enum KafkaTopics {
         }
         let broker0 = MetadataResponse.Broker(
             node: KafkaBroker.node,
-            host: broker.options.advertisedHost ?? broker.options.host,
-            port: Int32(broker.port.load(ordering: .relaxed)), rack: nil)
+            host: broker.advertisedHost, port: broker.advertisedPort, rack: nil)
         return MetadataResponse(
             throttleMilliseconds: 0, brokers: [broker0], clusterID: broker.log.id.bytes.hex,
             controller: KafkaBroker.node, topics: topics,

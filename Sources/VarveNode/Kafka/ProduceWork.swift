@@ -47,7 +47,7 @@ struct ProduceWork {
         }
         guard request.transactionalID == nil else {
             throw KafkaRefusal(
-                .transactionalIDAuthorizationFailed, "transactions are not supported")
+                .transactionalIDAuthorizationFailed, KafkaRefusal.transactions)
         }
         guard (-1...1).contains(request.acks) else {
             throw KafkaRefusal(

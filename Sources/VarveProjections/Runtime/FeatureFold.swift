@@ -95,6 +95,13 @@ public struct FeatureFold: Sendable {
             let knownTime = target.decoder.knownTime(
                 slots, eventTime: eventTime, ingestTime: record.ingestTime)
             let id = target.decoder.id(slots)
+            if record.view.hasHeader(Self.retractHeader) {
+                guard let id else { return }
+                for view in target.views {
+                    views[view].retract(id, position: position, knownTime: knownTime)
+                }
+                return
+            }
             for view in target.views {
                 views[view].apply(
                     slots, eventTime: eventTime, position: position, knownTime: knownTime, id: id)
@@ -107,6 +114,9 @@ public struct FeatureFold: Sendable {
             unreadable[stream] = found
         }
     }
+
+    /// Marks a record as the retraction of the fact that its id names.
+    private static let retractHeader = Array("varve-retract".utf8)
 
     /// The id that a record without a value retracts: its key, as the type of the id field.
     private static func retractedID(

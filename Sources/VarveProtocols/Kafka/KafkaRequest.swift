@@ -9,6 +9,17 @@ public enum KafkaRequest: Sendable, Equatable {
     case apiVersions(ApiVersionsRequest)
     case createTopics(CreateTopicsRequest)
     case initProducerID(InitProducerIDRequest)
+    case offsetCommit(OffsetCommitRequest)
+    case offsetFetch(OffsetFetchRequest)
+    case findCoordinator(FindCoordinatorRequest)
+    case joinGroup(JoinGroupRequest)
+    case heartbeat(HeartbeatRequest)
+    case leaveGroup(LeaveGroupRequest)
+    case syncGroup(SyncGroupRequest)
+    case describeGroups(DescribeGroupsRequest)
+    case listGroups(ListGroupsRequest)
+    case deleteGroups(DeleteGroupsRequest)
+    case offsetDelete(OffsetDeleteRequest)
 
     /// Reads the content of one frame. Bytes after the body are ignored, as Kafka does.
     public static func read(
@@ -44,6 +55,22 @@ public enum KafkaRequest: Sendable, Equatable {
             .createTopics(try CreateTopicsRequest(reading: &reader, version: version))
         case .initProducerID:
             .initProducerID(try InitProducerIDRequest(reading: &reader, version: version))
+        case .offsetCommit:
+            .offsetCommit(try OffsetCommitRequest(reading: &reader, version: version))
+        case .offsetFetch: .offsetFetch(try OffsetFetchRequest(reading: &reader, version: version))
+        case .findCoordinator:
+            .findCoordinator(try FindCoordinatorRequest(reading: &reader, version: version))
+        case .joinGroup: .joinGroup(try JoinGroupRequest(reading: &reader, version: version))
+        case .heartbeat: .heartbeat(try HeartbeatRequest(reading: &reader, version: version))
+        case .leaveGroup: .leaveGroup(try LeaveGroupRequest(reading: &reader, version: version))
+        case .syncGroup: .syncGroup(try SyncGroupRequest(reading: &reader, version: version))
+        case .describeGroups:
+            .describeGroups(try DescribeGroupsRequest(reading: &reader, version: version))
+        case .listGroups: .listGroups(try ListGroupsRequest(reading: &reader, version: version))
+        case .deleteGroups:
+            .deleteGroups(try DeleteGroupsRequest(reading: &reader, version: version))
+        case .offsetDelete:
+            .offsetDelete(try OffsetDeleteRequest(reading: &reader, version: version))
         }
     }
 }

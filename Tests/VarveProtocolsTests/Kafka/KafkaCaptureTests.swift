@@ -24,6 +24,17 @@ import VarveProtocols
             case .apiVersions(let body): KafkaFrame.request(header, body)
             case .createTopics(let body): KafkaFrame.request(header, body)
             case .initProducerID(let body): KafkaFrame.request(header, body)
+            case .offsetCommit(let body): KafkaFrame.request(header, body)
+            case .offsetFetch(let body): KafkaFrame.request(header, body)
+            case .findCoordinator(let body): KafkaFrame.request(header, body)
+            case .joinGroup(let body): KafkaFrame.request(header, body)
+            case .heartbeat(let body): KafkaFrame.request(header, body)
+            case .leaveGroup(let body): KafkaFrame.request(header, body)
+            case .syncGroup(let body): KafkaFrame.request(header, body)
+            case .describeGroups(let body): KafkaFrame.request(header, body)
+            case .listGroups(let body): KafkaFrame.request(header, body)
+            case .deleteGroups(let body): KafkaFrame.request(header, body)
+            case .offsetDelete(let body): KafkaFrame.request(header, body)
             }
         return Array(frame.dropFirst(KafkaFrame.prefixSize))
     }
