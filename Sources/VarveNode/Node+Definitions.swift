@@ -22,6 +22,7 @@ extension Node {
     /// Puts a document of definitions in force: all of it or nothing.
     func apply(_ document: JSON) throws -> Application {
         try applying.withLock { _ in
+            try settle(log.commitPosition, in: [catalog])
             let plan = try self.plan(document)
             var position: Position?
             let records = plan.records(time: clock.now())
@@ -31,9 +32,11 @@ extension Node {
                         if case .written = view.source { view.streamName } else { nil }
                     }
                 try log.createStreams(streams.map { StreamName(name: $0, partition: 0) })
-                position = try record(
-                    try RecordBatch.encode(records), in: Log.catalogName)
+                let end = try record(try RecordBatch.encode(records), in: Log.catalogName)
+                // In force from here on, whatever becomes of the projections.
                 gate.adopt(plan.definitions)
+                try settle(end, in: [catalog, online])
+                position = end
             }
             return Application(plan: plan, position: position, needsRebuild: viewsToRebuild())
         }

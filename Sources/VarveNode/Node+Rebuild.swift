@@ -20,6 +20,12 @@ extension Node {
     func rebuildOnline(
         swap: Bool, progress: (@Sendable (Position) -> Void)? = nil
     ) throws -> RebuildReport {
+        try rebuilding.withLock { _ in try rebuilt(swap: swap, progress: progress) }
+    }
+
+    private func rebuilt(
+        swap: Bool, progress: (@Sendable (Position) -> Void)?
+    ) throws -> RebuildReport {
         let built = try online.rebuild(progress: progress)
         let online = online
         // Both stand at the same position only while nothing is applied.
@@ -46,6 +52,8 @@ extension Node {
     /// Writes a new generation of the offline store, and makes it the live one if asked to.
     func rebuildOffline(swap: Bool) throws -> Generation {
         let offline = offline
-        return try projector.perform { try offline.rebuild(swap: swap) }
+        return try rebuilding.withLock { _ in
+            try projector.perform { try offline.rebuild(swap: swap) }
+        }
     }
 }

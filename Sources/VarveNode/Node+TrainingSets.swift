@@ -43,7 +43,7 @@ extension Node {
         let set = try TrainingSet(log, build, spine, source: source, progress: progress)
         if case .csv(let bytes) = request.spine {
             for batch in try registry.batches(storing: bytes, time: clock.now()).batches {
-                try record(batch, in: Registry.artifactStream, settles: false)
+                try record(batch, in: Registry.artifactStream)
             }
         }
         let batch = try RecordBatch.encode([
@@ -51,7 +51,7 @@ extension Node {
                 key: Array(set.manifest.id.utf8), value: Array(set.manifest.json.text.utf8),
                 timestamp: milliseconds())
         ])
-        try record(batch, in: Registry.trainingSetStream)
+        try record(batch, in: Registry.trainingSetStream, settling: [registry])
         return set
     }
 
@@ -63,8 +63,12 @@ extension Node {
             let spine = try Spine(csv: bytes, timeColumn: request.timeColumn, plan: plan)
             return (spine, .artifact(spine.digest))
         case .stream(let name):
-            let stream = try Reproduction(log, catalog.catalog, registry).declaredStream(name)
-            return (try Spine(stream: stream, log, upTo: basis, plan: plan), .stream(name))
+            let (stream, version) = try Reproduction(log, catalog.catalog, registry)
+                .declaredStream(name)
+            return (
+                try Spine(stream: stream, log, upTo: basis, plan: plan),
+                .stream(name, version: version)
+            )
         }
     }
 

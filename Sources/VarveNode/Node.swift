@@ -25,6 +25,8 @@ public final class Node: Sendable {
     let idsInFlight = Monitor<Set<String>>([])
     /// Applies of definitions come one after the other: each is planned against the one before.
     let applying = Monitor(())
+    /// So do rebuilds: each makes the generation after the live one.
+    let rebuilding = Monitor(())
 
     /// How long a request waits for projections to reach what it has just appended.
     static let projectionTimeout = Duration.seconds(60)
@@ -57,14 +59,22 @@ public final class Node: Sendable {
 
     /// Stops following the log, saves projections, and gives the directory up.
     public func close() throws {
-        try projector.stop()
+        let stopping = Result { try projector.stop() }
         try log.close()
+        try stopping.get()
     }
 
-    /// Waits until projections have taken in every record below a position.
-    /// - Throws: `NodeError.behind` when they do not get there, with the reason if one is known.
-    func settle(_ position: Position) throws {
-        if projector.wait(for: position, timeout: Self.projectionTimeout) { return }
+    /// Waits until some projections have taken in every record below a position.
+    /// - Throws: `NodeError.behind` when they do not get there, with the reason if one is known;
+    ///   `NodeError.badRequest` for a position that the log has not reached.
+    func settle(_ position: Position, in projections: [any Projection]) throws {
+        guard position <= log.commitPosition else {
+            throw NodeError.badRequest(
+                "position \(log.id.text(of: position)) is beyond the log's end,"
+                    + " \(log.id.text(of: log.commitPosition))")
+        }
+        let names = projections.map(\.name)
+        if projector.wait(for: position, in: names, timeout: Self.projectionTimeout) { return }
         throw NodeError.behind(
             wanted: position.value, reached: projector.position.value,
             blocked: projector.status().compactMap { status in
@@ -72,17 +82,19 @@ public final class Node: Sendable {
             })
     }
 
-    /// Appends records to a reserved stream and answers the position after the last one, once
+    /// Appends records to a reserved stream and answers the position after the last one, once some
     /// projections have it.
     @discardableResult
-    func record(_ batch: [UInt8], in stream: StreamName, settles: Bool = true) throws -> Position {
+    func record(
+        _ batch: [UInt8], in stream: StreamName, settling projections: [any Projection] = []
+    ) throws -> Position {
         try log.createStreams([stream])
         guard let id = log.stream(stream)?.id else {
             throw AppendError.stopped("stream \(stream.name) could not be created")
         }
         let placed = try log.append(batch, to: id)
         let end = Position(placed.basePosition.value + Int64(placed.count))
-        if settles { try settle(end) }
+        if !projections.isEmpty { try settle(end, in: projections) }
         return end
     }
 

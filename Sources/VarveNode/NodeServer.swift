@@ -29,6 +29,7 @@ public final class NodeServer: Sendable {
         kafkaOptions.host = options.host
         kafkaOptions.port = options.kafkaPort
         kafkaOptions.createsTopics = options.createsStreams
+        kafkaOptions.groupsDirectory = "\(options.directory)/groups"
         kafka = try Self.listening("Kafka", "--kafka-port", options.kafkaPort) {
             try KafkaServer(log: node.log, options: kafkaOptions, gate: node.gate, report: report)
         }

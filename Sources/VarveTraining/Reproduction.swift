@@ -65,20 +65,24 @@ public struct Reproduction {
         case .artifact(let digest):
             return try Spine(
                 csv: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
-        case .stream(let name):
-            return try Spine(
-                stream: try declaredStream(name), log, upTo: recipe.basis, plan: plan)
+        case .stream(let name, let version):
+            let stream = try declaredStream(name, version: version).definition
+            return try Spine(stream: stream, log, upTo: recipe.basis, plan: plan)
         }
     }
 
-    /// A stream's definition in force.
-    public func declaredStream(_ name: String) throws -> StreamDefinition {
-        let streams = try catalog.definitions().streams
-        guard let stream = streams.first(where: { $0.name == name }) else {
+    /// A version of a stream's definition; nil: the one in force.
+    public func declaredStream(
+        _ name: String, version number: Int? = nil
+    ) throws -> (definition: StreamDefinition, version: Int) {
+        let history = catalog.history(.stream, name)
+        let version = number.map { number in history.first { $0.number == number } }
+            ?? history.last
+        guard let version, let stream = try Catalog.read([version]).streams.first else {
+            let known = catalog.inForce().filter { $0.kind == .stream }.map(\.name)
             throw TrainingError.badSpine(
-                "stream \(name) is not declared; declared are "
-                    + streams.map(\.name).joined(separator: ", "))
+                "stream \(name) is not declared; declared are \(known.joined(separator: ", "))")
         }
-        return stream
+        return (stream, version.number)
     }
 }

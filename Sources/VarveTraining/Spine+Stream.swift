@@ -8,6 +8,7 @@ extension Spine {
     /// The records of a declared stream below a position as a spine: one row for each, with the
     /// stream's fields as columns and T its event time, under the name of the event-time field or
     /// `_event_time`.
+    /// - Throws: `TrainingError.badSpine` naming the position of a record that does not fit.
     public init(
         stream: StreamDefinition, _ log: Log, upTo basis: Position, plan: ServicePlan
     ) throws {
@@ -25,9 +26,16 @@ extension Spine {
                 if frame.isQuarantined { return true }
                 try frame.forEachRecord(scratch: &scratch) { record in
                     guard record.position < basis, let value = record.view.value else { return }
-                    try decoder.decode(value, into: &slots)
+                    do {
+                        try decoder.decode(value, into: &slots)
+                        times.append(
+                            try decoder.eventTime(slots, timestamp: record.view.timestamp))
+                    } catch {
+                        throw TrainingError.badSpine(
+                            "the record at position \(record.position.value) of stream"
+                                + " \(stream.name) does not fit its definition: \(error)")
+                    }
                     for (index, slot) in slots.enumerated() { columns[index].append(slot.cell) }
-                    times.append(try decoder.eventTime(slots, timestamp: record.view.timestamp))
                     hash.update(value)
                 }
                 return true

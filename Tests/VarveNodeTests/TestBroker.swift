@@ -15,9 +15,12 @@ final class TestBroker {
     private let options: KafkaServer.Options
 
     init(
-        gate: (any AppendGate)? = nil, options: KafkaServer.Options = KafkaServer.Options()
+        gate: (any AppendGate)? = nil, options: KafkaServer.Options = KafkaServer.Options(),
+        keepsGroups: Bool = false
     ) throws {
         self.gate = gate
+        var options = options
+        if keepsGroups { options.groupsDirectory = "\(directory)/groups" }
         self.options = options
         log = try Log.open(directory: directory)
         server = try KafkaServer(log: log, options: options, gate: gate) { _ in }

@@ -44,6 +44,9 @@ struct FactQuery {
         includesCutoff ? time <= cutoff : time < cutoff
     }
 
+    /// Whether a fact's known time matters not, or has passed.
+    func isKnownTime(_ time: Int64) -> Bool { !visibility.knownBeforeCutoff || isKnown(time) }
+
     /// Whether a fact may be used, given that its event time may.
     @inline(__always)
     func isVisible(

@@ -4,8 +4,8 @@ import VarveFormats
 /// Reads the records of one declared stream: JSON objects into slots, one for each field of the
 /// definition, in its order.
 ///
-/// A record has every field that is not nullable and no field that the definition does not know:
-/// a misspelt name is an error, not a null.
+/// A record has every field that is not nullable and no field that the definition does not know,
+/// unless those are passed over: a misspelt name is an error, not a null.
 public struct RecordDecoder: Sendable {
     public let stream: StreamDefinition
     private let names: [[UInt8]]
@@ -13,12 +13,15 @@ public struct RecordDecoder: Sendable {
     private let knownTimeSlot: Int?
     private let idSlot: Int?
     private let expectations: [Expectation]
+    private let ignoresUnknownFields: Bool
     /// Slots whose values are wanted; a text of another is checked, and left empty.
     private var isWanted: [Bool]
 
     /// A decoder for a stream whose definition has been checked.
-    public init(_ stream: StreamDefinition) {
+    /// - Parameter ignoresUnknownFields: for records that a newer definition accepted.
+    public init(_ stream: StreamDefinition, ignoresUnknownFields: Bool = false) {
         self.stream = stream
+        self.ignoresUnknownFields = ignoresUnknownFields
         names = stream.fields.map { Array($0.name.utf8) }
         expectations = stream.expectations
         isWanted = Array(repeating: true, count: stream.fields.count)
@@ -53,7 +56,10 @@ public struct RecordDecoder: Sendable {
             var next = 0
             try scanner.beginObject()
             while let name = try scanner.nextName() {
-                let slot = try slot(of: name, in: scanner, guess: next)
+                guard let slot = try slot(of: name, in: scanner, guess: next) else {
+                    try scanner.skipValue()
+                    continue
+                }
                 if slot < 64 {
                     guard seen & (1 << UInt64(slot)) == 0 else {
                         throw RecordRefusal(
@@ -100,13 +106,14 @@ public struct RecordDecoder: Sendable {
         }
     }
 
-    /// The slot of a member; producers write fields in one order, so the one after the last comes
-    /// first.
+    /// The slot of a member, nil when it is passed over; producers write fields in one order, so
+    /// the one after the last comes first.
     private func slot(
         of name: JSONScanner.Name, in scanner: borrowing JSONScanner, guess: Int
-    ) throws -> Int {
+    ) throws -> Int? {
         if guess < names.count, scanner.matches(name, names[guess]) { return guess }
         for slot in names.indices where scanner.matches(name, names[slot]) { return slot }
+        if ignoresUnknownFields { return nil }
         let text = try scanner.text(name)
         throw RecordRefusal(
             field: text, found: "not declared",

@@ -5,7 +5,7 @@ import VarveSystem
 /// one over the segments. Leaves are hashed by a thread of its own, because SHA-256 takes about as
 /// long as writing does; a simulation has them hashed on the spot.
 ///
-///     committed frames --> queue --> [ leaf hashes ] --> tree of the segment --> tree over segments
+///     committed frames --> queue --> leaf hashes --> tree of the segment --> tree over segments
 ///
 /// Protected by: the monitor. Groups are hashed outside of it, by one thread at a time.
 final class LogTree: Sendable {
@@ -105,7 +105,9 @@ final class LogTree: Sendable {
     func run() {
         while true {
             let group: Group? = state.wait(
-                until: { ($0.isStopping && $0.queue.isEmpty) || (!$0.queue.isEmpty && !$0.isHashing) }
+                until: {
+                    ($0.isStopping && $0.queue.isEmpty) || (!$0.queue.isEmpty && !$0.isHashing)
+                }
             ) { state in
                 if state.queue.isEmpty { return nil }
                 state.isHashing = true
@@ -152,9 +154,10 @@ final class LogTree: Sendable {
     /// Lets go of leaves that a footer has.
     func sealed(base: Int64) { state.withLock { $0.unsealed[base] = nil } }
 
-    /// All segments, the open one last as far as it goes, and the leaves of the open one.
-    func current() -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
-        settled { state in
+    /// All segments, the open one last as far as it goes, and the leaves of the open one. Waits
+    /// until all below a position, which must be committed, is hashed.
+    func current(upTo end: Int64) -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
+        state.wait(until: { $0.queue.isEmpty && !$0.isHashing && $0.end >= end }) { state in
             let open = SegmentSummary(
                 base: state.base, end: state.end, frames: state.frontier.count,
                 root: state.frontier.root)

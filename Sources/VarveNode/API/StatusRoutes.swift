@@ -11,6 +11,9 @@ extension NodeAPI {
             Route("GET", "/", "What can be asked of this node") { _ in
                 .json(["service": "varve", "routes": index(NodeAPI(node).routes)])
             },
+            Route("GET", "/openapi.json", "This interface as an OpenAPI 3 document") { _ in
+                .json(OpenAPI.document(NodeAPI(node).routes))
+            },
             Route("GET", "/health", "200 while the log appends and no projection stands still") {
                 _ in
                 let problems = Self.problems(node)

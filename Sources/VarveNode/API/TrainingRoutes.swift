@@ -35,6 +35,12 @@ extension NodeAPI {
             Route("GET", "/v1/training-sets/*", "A training set's manifest") { call in
                 .json(try node.registry.registry.manifest(call.values[0]))
             },
+            Route("GET", "/v1/training-sets/*/report", "A training set as a page to look at") { call in
+                let manifest = try node.registry.registry.manifest(call.values[0])
+                return HTTPResponse(
+                    status: .ok, text: TrainingReport(manifest).html,
+                    contentType: "text/html; charset=utf-8")
+            },
             Route(
                 "POST", "/v1/training-sets/*/reproduce",
                 "Builds a set again from its manifest: the same bytes, or an error"

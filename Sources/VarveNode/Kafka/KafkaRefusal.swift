@@ -80,6 +80,11 @@ struct KafkaRefusal: Error, Equatable {
         }
     }
 
+    /// Why transactions are refused, and what to do.
+    static let transactions =
+        "transactions are not supported: leave transactional.id out, and set"
+        + " enable.idempotence=true for producers that write nothing twice"
+
     /// A stream that only the node writes to.
     static func reserved(_ name: String) -> KafkaRefusal {
         KafkaRefusal(

@@ -1,9 +1,9 @@
 import Synchronization
+import VarveBytes
 public import VarveLog
-public import VarveSystem
+import VarveSystem
 
-/// Serves the log to Kafka clients at one port: producers, consumers without groups, metadata and
-/// the creation of topics. A topic's partition is a stream.
+/// Serves the log to Kafka clients at one port. A topic's partition is a stream.
 public final class KafkaServer: Sendable {
     /// How the server is run.
     public struct Options: Sendable {
@@ -25,6 +25,14 @@ public final class KafkaServer: Sendable {
         public var batchBytes = 16 << 20
         /// The most bytes of records in one answer; a first batch above it is sent whole.
         public var fetchBytes = 50 << 20
+        /// Where group offsets are kept; nil: for as long as the process runs.
+        public var groupsDirectory: String?
+        /// The session timeouts that members of groups may ask for.
+        public var sessionTimeouts = Duration.seconds(6)...Duration.seconds(1800)
+        /// How long the first members of a group wait for others.
+        public var initialRebalanceDelay = Duration.milliseconds(250)
+        /// The longest words beside a committed offset, bytes.
+        public var offsetMetadataBytes = 4096
         /// What one connection may keep in memory.
         public var limits = ConnectionLimits()
         /// How long `stop` waits for answers.
@@ -44,20 +52,27 @@ public final class KafkaServer: Sendable {
     ///   - gate: judges batches before they are appended; without one, all but reserved streams
     ///     take any batch.
     ///   - report: told what went wrong with connections.
-    /// - Throws: `EADDRINUSE` when another process has the port.
+    /// - Throws: `SystemError` `EADDRINUSE` when another process has the port; also when the
+    ///   group offsets cannot be read.
     public init(
         log: Log, options: Options, gate: (any AppendGate)?,
         report: @escaping @Sendable (String) -> Void
-    ) throws(SystemError) {
-        let loop = try EventLoop(name: "kafka", report: report)
-        let broker = KafkaBroker(log: log, options: options, gate: gate, report: report)
+    ) throws {
+        let broker = try KafkaBroker(log: log, options: options, gate: gate, report: report)
+        let loop: EventLoop
+        do {
+            loop = try EventLoop(name: "kafka", report: report)
+        } catch {
+            broker.stop()
+            throw error
+        }
         do {
             listening = try loop.listen(
                 host: options.host, port: options.port, limits: options.limits
             ) { timers in KafkaService(broker: broker, timers: timers) }
         } catch {
             loop.stop(grace: .zero)
-            broker.workers.stop()
+            broker.stop()
             throw error
         }
         self.loop = loop
@@ -78,7 +93,7 @@ public final class KafkaServer: Sendable {
     /// closed after it.
     public func stop() {
         loop.stop(grace: grace)
-        broker.workers.stop()
+        broker.stop()
     }
 }
 
@@ -94,6 +109,10 @@ final class KafkaBroker: Sendable {
     let port = Atomic<UInt16>(0)
     /// Fetches that wait for records.
     let waitingFetches = Atomic(0)
+    /// How topics are seen.
+    let catalog: BrokerCatalog
+    /// What consumer groups have read.
+    let offsets: GroupOffsets
     private let producers = Atomic<Int64>(0)
 
     /// The one broker that clients see.
@@ -102,12 +121,29 @@ final class KafkaBroker: Sendable {
     init(
         log: Log, options: KafkaServer.Options, gate: (any AppendGate)?,
         report: @escaping @Sendable (String) -> Void
-    ) {
+    ) throws {
+        catalog = try BrokerCatalog(log)
+        offsets = try GroupOffsets(
+            directory: options.groupsDirectory, log: log.id, files: PosixFileSystem(),
+            report: report)
         self.log = log
         self.options = options
         self.gate = gate
         self.report = report
     }
+
+    /// Ends the threads.
+    func stop() {
+        workers.stop()
+        offsets.close()
+    }
+
+    /// The time of day.
+    var now: Timestamp { SystemClock().now() }
+
+    /// Where clients are told to connect to.
+    var advertisedHost: String { options.advertisedHost ?? options.host }
+    var advertisedPort: Int32 { Int32(port.load(ordering: .relaxed)) }
 
     /// A producer id that this log never gave out before: its epoch counts its openings.
     func newProducerID() -> Int64 {

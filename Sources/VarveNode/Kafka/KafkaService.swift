@@ -6,6 +6,7 @@ import VarveProtocols
 final class KafkaService: ConnectionService {
     let broker: KafkaBroker
     let timers: LoopTimers
+    let groups: GroupCoordinator
     private var waiting: [UInt64: WaitingFetch] = [:]
     private var nextNumber: UInt64 = 0
 
@@ -23,6 +24,7 @@ final class KafkaService: ConnectionService {
     init(broker: KafkaBroker, timers: LoopTimers) {
         self.broker = broker
         self.timers = timers
+        groups = GroupCoordinator(broker: broker, timers: timers)
     }
 
     func handler(for connection: Connection) -> any ConnectionHandler {
@@ -61,8 +63,9 @@ final class KafkaService: ConnectionService {
         return fetch
     }
 
-    /// Forgets fetches whose connection has gone.
+    /// Forgets what waits for a connection that has gone.
     func abandon(connection: UInt64) {
+        groups.abandon(connection: connection)
         for (number, fetch) in waiting where fetch.connection.id == connection { forget(number) }
     }
 
@@ -75,6 +78,7 @@ final class KafkaService: ConnectionService {
     }
 
     func stopping() {
+        groups.stopping()
         for number in Array(waiting.keys) { finish(number) }
     }
 }

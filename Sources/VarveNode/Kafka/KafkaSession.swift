@@ -8,6 +8,7 @@ final class KafkaSession: ConnectionHandler {
     private let connectionID: UInt64
 
     private var broker: KafkaBroker { service.broker }
+    private var groups: GroupCoordinator { service.groups }
 
     init(_ service: KafkaService, connection: UInt64) {
         self.service = service
@@ -40,6 +41,12 @@ final class KafkaSession: ConnectionHandler {
             }
             throw error
         }
+        serve(request, header, size: frame.byteCount, on: connection)
+    }
+
+    private func serve(
+        _ request: KafkaRequest, _ header: RequestHeader, size: Int, on connection: Connection
+    ) {
         switch request {
         case .apiVersions:
             answer(header, ApiVersionsResponse.offer(error: .none), connection)
@@ -56,10 +63,35 @@ final class KafkaSession: ConnectionHandler {
         case .initProducerID(let request):
             answer(header, KafkaTopics.producer(request, broker), connection)
         case .produce(let request):
-            producing.append(
-                request, header, size: frame.byteCount, to: broker, on: connection)
-        case .fetch(let request):
-            service.fetch(request, header, on: connection)
+            producing.append(request, header, size: size, to: broker, on: connection)
+        case .fetch(let request): service.fetch(request, header, on: connection)
+        case .findCoordinator(let request):
+            answer(header, GroupCoordinator.find(request, broker), connection)
+        case .joinGroup(let request): groups.join(request, header, on: connection)
+        case .syncGroup(let request): groups.sync(request, header, on: connection)
+        case .heartbeat(let request): answer(header, groups.heartbeat(request), connection)
+        case .leaveGroup(let request):
+            answer(header, groups.leave(request, version: header.version), connection)
+        case .offsetCommit(let request):
+            groups.commit(request, header, size: size, on: connection)
+        case .offsetFetch(let request):
+            answer(header, GroupCoordinator.fetch(request, broker), connection)
+        case .describeGroups(let request): answer(header, groups.describe(request), connection)
+        case .listGroups: answer(header, groups.list(), connection)
+        case .deleteGroups(let request): groups.delete(request, header, on: connection)
+        case .offsetDelete(let request): groups.deleteOffsets(request, header, on: connection)
+        case .deleteTopics(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.delete(request, $0) }
+        case .deleteRecords(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.deleteRecords(request, $0) }
+        case .createPartitions(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.grow(request, $0) }
+        case .incrementalAlterConfigs(let request):
+            topicJob(header, connection, now: false) { KafkaConfigs.alter(request, $0) }
+        case .describeConfigs(let request):
+            answer(header, KafkaConfigs.describe(request, broker), connection)
+        case .offsetForLeaderEpoch(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.epochs(request, $0) }
         }
     }
 

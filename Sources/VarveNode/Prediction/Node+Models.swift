@@ -66,7 +66,7 @@ extension Node {
         }
         let (digest, batches) = try registry.batches(
             storing: request.artifact, time: clock.now())
-        for batch in batches { try record(batch, in: Registry.artifactStream, settles: false) }
+        for batch in batches { try record(batch, in: Registry.artifactStream) }
         return try applying.withLock { _ in
             let number = (registry.registry.versions(of: request.model).last?.number ?? 0) + 1
             let version = ModelVersion(
@@ -104,7 +104,7 @@ extension Node {
             Record(
                 key: Array(key.utf8), value: Array(json.text.utf8), timestamp: milliseconds())
         ])
-        try record(batch, in: Registry.stream)
+        try record(batch, in: Registry.stream, settling: [registry])
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

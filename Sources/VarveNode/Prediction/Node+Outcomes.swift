@@ -30,7 +30,13 @@ extension Node {
             }
             return slot
         }
-        let labels = try self.labels(definition, try slot(idField), try slot(labelField))
+        let label = try slot(labelField)
+        guard [.bool, .int64, .float64].contains(definition.fields[label].type) else {
+            throw NodeError.badRequest(
+                "field \(labelField) of stream \(stream) is a"
+                    + " \(definition.fields[label].type.rawValue), expected a number or a bool")
+        }
+        let labels = try self.labels(definition, try slot(idField), label)
         var pairs: [(score: Float, isPositive: Bool)] = []
         var count = 0
         try PredictionRecord.forEach(in: log, upTo: log.commitPosition) { prediction, _ in
@@ -63,7 +69,12 @@ extension Node {
             if frame.isQuarantined { return true }
             try frame.forEachRecord(scratch: &scratch) { record in
                 guard let value = record.view.value else { return }
-                try decoder.decode(value, into: &slots)
+                do {
+                    try decoder.decode(value, into: &slots)
+                } catch {
+                    // Appended before the stream was declared: left out, as it is of features.
+                    return
+                }
                 guard !slots[id].isNull, let number = Profile.number(slots[label]) else { return }
                 let time = try decoder.eventTime(slots, timestamp: record.view.timestamp)
                 let name = slots[id].text

@@ -34,13 +34,23 @@ extension Node {
     /// Reads features, evaluates the model, and answers once the record of it is durable.
     func predict(_ request: PredictionRequest) throws -> PredictionReply {
         let started = clock.now()
-        if let position = request.minimumPosition { try settle(position) }
+        if let position = request.minimumPosition { try settle(position, in: [online]) }
         let version = try registry.registry.resolve(request.model)
         let time = request.time ?? started
         let served = try serve(version.service.name, request, time)
         let row = try served.row.map { try Self.number($0, version) }
         let score = try models.model(version.artifact)
             .score(row, output: version.output, column: version.outputColumn)
+        guard score.isFinite else {
+            let missing = served.row.filter { $0.value.value.isNull }.map {
+                "\($0.field.name) (\($0.value.status.name))"
+            }
+            throw NodeError.refused(
+                "model \(version.model):\(version.number) answers \(score), which is no score;"
+                    + (missing.isEmpty
+                        ? " no feature is missing"
+                        : " it was given no \(missing.joined(separator: ", "))"))
+        }
         let id = request.id ?? RandomSource.bytes(12).hex
         let record = PredictionRecord(
             id: id, model: version.model, version: version.number, artifact: version.artifact,
@@ -79,14 +89,19 @@ extension Node {
             inputs: inputs, position: reader.position, versions: service.versions)
     }
 
-    /// A service, by its name.
-    func service(_ name: String, _ reader: OnlineReader) throws(NodeError) -> PreparedService {
-        guard let service = reader.pinned.services[name] else {
-            throw NodeError.notFound(
-                "there is no service \(name); the services are "
-                    + reader.pinned.services.keys.sorted().joined(separator: ", "))
+    /// A service as the live generation answers it.
+    func service(
+        _ name: String, _ reader: OnlineReader
+    ) throws -> PreparedService {
+        if let service = reader.pinned.services[name] { return service }
+        guard catalog.catalog.history(.service, name).isEmpty else {
+            throw NodeError.conflict(
+                "service \(name) needs features that the live generation does not have; run"
+                    + " varve rebuild online --swap")
         }
-        return service
+        throw NodeError.notFound(
+            "there is no service \(name); the services are "
+                + reader.pinned.services.keys.sorted().joined(separator: ", "))
     }
 
     /// A view's number, by its name.
@@ -152,9 +167,8 @@ extension Node {
                 key: Array(record.id.utf8), value: Array(record.json.text.utf8),
                 timestamp: milliseconds())
         ])
-        let end = try self.record(batch, in: PredictionRecord.stream, settles: false)
         // Its id must be seen by the next request that uses it.
-        try settle(end)
+        let end = try self.record(batch, in: PredictionRecord.stream, settling: [monitoring])
         return Position(end.value - 1)
     }
 }

@@ -10,6 +10,7 @@ public struct Profile: Sendable, Equatable {
     public let edges: [Double]
     /// One more than `edges`.
     public internal(set) var counts: [Int64]
+    /// Values that are null, or no finite number.
     public internal(set) var nulls: Int64 = 0
     private var sum = ExactSum()
     public internal(set) var minimum: Double?
@@ -26,7 +27,7 @@ public struct Profile: Sendable, Equatable {
 
     /// A baseline: bins at the quantiles of its own values.
     public init(baseline values: [Double?]) {
-        let sorted = values.compactMap { $0 }.sorted()
+        let sorted = values.compactMap { $0 }.filter(\.isFinite).sorted()
         var edges: [Double] = []
         for bin in 1..<Self.binCount where !sorted.isEmpty {
             // Nearest rank; equal values make equal edges, which are kept once.
@@ -52,7 +53,7 @@ public struct Profile: Sendable, Equatable {
 
     /// Counts one value.
     public mutating func add(_ value: Double?) {
-        guard let value else {
+        guard let value, value.isFinite else {
             nulls += 1
             return
         }

@@ -7,7 +7,7 @@ import VarveSystem
 /// The files of one generation of the offline store, and the rows that wait to be written.
 ///
 ///     CHECKPOINT                                  {"position": 41003}
-///     <stream>/<20-digit first position>.arrow    up to `rowsPerFile` rows
+///     <stream>/<20-digit first position>.arrow    `rowsPerFile` rows or a frame's worth more
 ///
 /// Files are written whole, then the checkpoint; a file beyond the checkpoint is what a crash left
 /// and is made anew.
@@ -68,7 +68,8 @@ struct TableDirectory {
             if error.isNotFound { return Position(0) }
             throw error
         }
-        guard let position = try JSON(parsing: bytes.raw)["position"]?.integerValue else {
+        let json = try SnapshotError.json(bytes, in: "\(path)/CHECKPOINT")
+        guard let position = json["position"]?.integerValue, position >= 0 else {
             throw SnapshotError(path: "\(path)/CHECKPOINT", reason: "it names no position")
         }
         return Position(position)
@@ -83,7 +84,7 @@ struct TableDirectory {
             if error.isNotFound { return }
             throw error
         }
-        for stream in streams where !stream.hasPrefix("CHECKPOINT") {
+        for stream in streams where stream != "CHECKPOINT" && stream != "CHECKPOINT.tmp" {
             for file in try files.list("\(path)/\(stream)") {
                 let first = Int64(file.prefix { $0 != "." }) ?? .max
                 if first >= position.value { try files.remove("\(path)/\(stream)/\(file)") }

@@ -64,6 +64,14 @@ final class LiveView: Sendable {
         }
     }
 
+    /// Explains a feature of an entity; nil when the entity was never seen.
+    func explain(
+        _ feature: Int, _ key: RawSpan, _ hash: UInt64, _ visibility: Visibility, limit: Int
+    ) -> Explanation? {
+        let shard = shards[ViewShard.index(hash, bits: shardBits)].withLock { $0 }
+        return shard.explain(plan, feature, key, hash, visibility, limit: limit)
+    }
+
     /// A copy of the state; what is inserted later makes its shard copy what it changes.
     var state: ViewState {
         ViewState(plan, shards: shards.map { $0.withLock { $0 } }, ids: ids.withLock { $0 })

@@ -74,6 +74,22 @@ public struct OnlineReader: Sendable {
         state.views[view].holds(key, KeyHash.hash(key), visibility(time))
     }
 
+    /// The facts behind a feature's value at T; nil when the entity was never seen.
+    /// - Parameters:
+    ///   - knownBefore: whether facts that became known only after T are left out.
+    ///   - limit: facts listed of those that count, and of those that do not.
+    public func explain(
+        view: Int, feature: Int, _ key: EntityKey, at time: Timestamp, knownBefore: Bool,
+        limit: Int
+    ) -> Explanation? {
+        let bytes = key.bytes
+        return state.views[view].explain(
+            feature, bytes.raw, key.hash,
+            Visibility(
+                cutoff: time, position: position.value, knownBeforeCutoff: knownBefore),
+            limit: limit)
+    }
+
     /// A service's row at T; see `ServicePlan.row`.
     public func row(
         _ service: PreparedService, keys: [Value], inputs: [Value], at time: Timestamp

@@ -70,7 +70,13 @@ public final class OnlineStore: Projection {
         let start = State(
             generation: generation, pinned: empty,
             fold: FeatureFold(empty.definitions, shardBits: shardBits), position: Position(0))
-        guard let snapshot = try SnapshotFile.read(path, files) else { return (start, nil) }
+        let found: SnapshotFile?
+        do {
+            found = try SnapshotFile.read(path, files)
+        } catch let error as SnapshotError {
+            return (start, "\(error)")
+        }
+        guard let snapshot = found else { return (start, nil) }
         let position = Position(snapshot.position)
         guard snapshot.codeVersion == codeVersion else {
             return (start, "\(path) was written by code version \(snapshot.codeVersion)")
@@ -82,12 +88,20 @@ public final class OnlineStore: Projection {
         guard snapshot.definitions == pinned.definitions.digest else {
             return (start, "\(path) was made with other definitions")
         }
-        var reader = ByteReader(snapshot.payload.raw)
-        let fold = try FeatureFold(
-            pinned.definitions, shardBits: shardBits, reading: &reader)
-        return (
-            State(generation: generation, pinned: pinned, fold: fold, position: position), nil
-        )
+        let payload = snapshot.payload
+        var reader = ByteReader(payload.raw)
+        do {
+            let fold = try FeatureFold(
+                pinned.definitions, shardBits: shardBits, reading: &reader)
+            guard reader.remaining == 0 else {
+                return (start, "\(path) has \(reader.remaining) bytes after its state")
+            }
+            return (
+                State(generation: generation, pinned: pinned, fold: fold, position: position), nil
+            )
+        } catch {
+            return (start, "\(path) holds no state of this version: \(error)")
+        }
     }
 
     private var state: LiveState { live.withLock { $0 } }
@@ -122,12 +136,12 @@ public final class OnlineStore: Projection {
         let old = current
         let pinned = try PinnedDefinitions(
             catalog.catalog, base: old.generation.base, at: end)
-        if pinned.definitions == old.pinned.definitions {
-            advance(to: end)
-            return
-        }
-        let fold = try FeatureFold(
-            pinned.definitions, shardBits: Self.shardBits, reusing: old.fold, log: log, upTo: end)
+        let fold =
+            pinned.definitions == old.pinned.definitions
+            ? old.fold
+            : try FeatureFold(
+                pinned.definitions, shardBits: Self.shardBits, reusing: old.fold, log: log,
+                upTo: end)
         let next = LiveState(
             State(generation: old.generation, pinned: pinned, fold: fold, position: end))
         live.withLock { $0 = next }
@@ -151,25 +165,35 @@ public final class OnlineStore: Projection {
     /// - Parameter progress: called now and then with the position reached.
     public func rebuild(progress: ((Position) -> Void)? = nil) throws -> State {
         let catalog = catalog.catalog
-        let generation = state.generation.next(base: Position(catalog.position.value))
-        let end = log.commitPosition
+        let live = reader
+        let generation = live.generation.next(base: catalog.position)
+        // No further than the live one: `catchUp` brings both to one position.
+        let end = live.position
         let pinned = try PinnedDefinitions(catalog, base: generation.base, at: end)
         var fold = FeatureFold(pinned.definitions, shardBits: Self.shardBits)
         try fold.fold(log, upTo: end, progress: progress)
         return State(generation: generation, pinned: pinned, fold: fold, position: end)
     }
 
-    /// Brings a rebuilt generation to the position of the live one. Call on the projector's
-    /// thread, where that position stands still.
+    /// Brings a rebuilt generation to the position of the live one, and to the definitions that
+    /// were applied meanwhile. Call on the projector's thread, where that position stands still.
     public func catchUp(_ candidate: inout State) throws {
         let end = position
         guard candidate.position < end else { return }
+        let pinned = try PinnedDefinitions(
+            catalog.catalog, base: candidate.generation.base, at: end)
+        if pinned.definitions != candidate.pinned.definitions {
+            candidate.fold = try FeatureFold(
+                pinned.definitions, shardBits: Self.shardBits, reusing: candidate.fold, log: log,
+                upTo: candidate.position)
+            candidate.pinned = pinned
+        }
         try candidate.fold.fold(log, from: candidate.position, upTo: end)
         candidate.position = end
     }
 
     /// Makes a caught-up generation the live one, on disk and in memory. Call on the projector's
-    /// thread.
+    /// thread, right after `catchUp`.
     public func swap(to candidate: State) throws {
         precondition(
             candidate.position == position,

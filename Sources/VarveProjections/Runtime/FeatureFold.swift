@@ -51,12 +51,16 @@ public struct FeatureFold: Sendable {
     public func reads(_ stream: String) -> Bool { router.reads(stream) }
 
     /// Takes in the records of one frame.
-    /// - Parameter stream: the name of the frame's stream.
-    public mutating func apply(_ frame: borrowing FrameView, stream: String) throws {
+    /// - Parameters:
+    ///   - stream: the name of the frame's stream.
+    ///   - positions: records elsewhere are passed over; nil: none is.
+    public mutating func apply(
+        _ frame: borrowing FrameView, stream: String, within positions: Range<Position>? = nil
+    ) throws {
         var router = RecordRouter()
         swap(&router, &self.router)
         defer { swap(&router, &self.router) }
-        try router.route(frame, stream: stream) { view, position, slots, event in
+        try router.route(frame, stream: stream, within: positions) { view, position, slots, event in
             switch event {
             case .fact(let eventTime, let knownTime, let id):
                 views[view].apply(
@@ -74,7 +78,8 @@ public struct FeatureFold: Sendable {
 }
 
 extension FeatureFold {
-    /// Folds a stretch of the log, of the streams that its views read.
+    /// Folds a stretch of the log, of the streams that its views read. The bounds may lie within
+    /// frames.
     /// - Parameter progress: called now and then with the position reached.
     public mutating func fold(
         _ log: Log, from start: Position = Position(0), upTo end: Position,
@@ -83,9 +88,11 @@ extension FeatureFold {
         let names = Dictionary(
             log.streams().filter { reads($0.name.name) }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
-        if names.isEmpty { return }
+        if names.isEmpty || start >= end { return }
         try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
-            if let name = names[frame.streamID] { try apply(frame, stream: name) }
+            if let name = names[frame.streamID] {
+                try apply(frame, stream: name, within: start..<end)
+            }
             progress?(frame.basePosition)
             return true
         }
@@ -126,7 +133,8 @@ extension FeatureFold {
 
 extension FeatureFold {
     /// A fold with changed definitions that keeps the state of views that did not change and folds
-    /// the others from the start of the log.
+    /// the others from the start of the log. A stream's new fields may make records readable that
+    /// were not: its views are then folded again too.
     /// - Parameter shardBits: for views that are folded anew.
     public init(
         _ definitions: Definitions, shardBits: Int = 0, reusing old: FeatureFold, log: Log,
@@ -136,7 +144,10 @@ extension FeatureFold {
         var missing: [ViewDefinition] = []
         for index in views.indices {
             let view = definitions.views[index]
-            if let known = old.index(ofView: view.name), old.definitions.views[known] == view {
+            let isRead = old.unreadable[view.streamName] == nil
+            if let known = old.index(ofView: view.name), old.definitions.views[known] == view,
+                isRead || old.definitions.stream(of: view) == definitions.stream(of: view)
+            {
                 views[index] = old.views[known].replanned(views[index].plan)
             } else {
                 missing.append(view)
@@ -151,6 +162,8 @@ extension FeatureFold {
         for (view, state) in zip(missing, fresh.views) {
             if let index = index(ofView: view.name) { views[index] = state }
         }
-        router.unreadable.merge(fresh.unreadable) { $1 }
+        for stream in fresh.streamNames {
+            router.unreadable[stream] = fresh.unreadable[stream]
+        }
     }
 }

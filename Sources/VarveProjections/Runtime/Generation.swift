@@ -44,8 +44,9 @@ public struct Generation: Sendable, Equatable {
             if error.isNotFound { return .first }
             throw error
         }
-        let json = try JSON(parsing: bytes.raw)
-        guard let number = json["generation"]?.integerValue, let base = json["base"]?.integerValue
+        let json = try SnapshotError.json(bytes, in: "\(root)/CURRENT")
+        guard let number = json["generation"]?.integerValue, number > 0,
+            let base = json["base"]?.integerValue, base >= 0
         else {
             throw SnapshotError(
                 path: "\(root)/CURRENT", reason: "it names no generation: \(json.text)")
@@ -76,6 +77,15 @@ public struct SnapshotError: Error, Sendable, Equatable, CustomStringConvertible
     init(path: String, reason: String) {
         self.path = path
         self.reason = reason
+    }
+
+    /// A file's bytes as a JSON document.
+    static func json(_ bytes: [UInt8], in path: String) throws(SnapshotError) -> JSON {
+        do {
+            return try JSON(parsing: bytes.raw)
+        } catch {
+            throw SnapshotError(path: path, reason: "it is not JSON (\(error))")
+        }
     }
 
     public var description: String {

@@ -38,7 +38,8 @@ struct RecordRouter: Sendable {
             var route =
                 routes[stream.name]
                 ?? Route(
-                    decoder: RecordDecoder(stream), idSlot: stream.id.flatMap { stream.index(of: $0) })
+                    decoder: Self.decoder(definitions.views[number], stream),
+                    idSlot: stream.id.flatMap { stream.index(of: $0) })
             route.views.append(number)
             route.slots.formUnion(plan.slots)
             routes[stream.name] = route
@@ -50,15 +51,26 @@ struct RecordRouter: Sendable {
         }
     }
 
+    private static func decoder(
+        _ view: ViewDefinition, _ stream: StreamDefinition
+    ) -> RecordDecoder {
+        // A written view's newer version may have more features than the one folded here.
+        var isWritten = false
+        if case .written = view.source { isWritten = true }
+        return RecordDecoder(stream, ignoresUnknownFields: isWritten)
+    }
+
     var streamNames: [String] { routes.keys.sorted() }
 
     func reads(_ stream: String) -> Bool { routes[stream] != nil }
 
     /// Reads the records of one frame.
-    /// - Parameter deliver: called for each record and each view that takes it in, with the
-    ///   record's position and fields.
+    /// - Parameters:
+    ///   - positions: records elsewhere are passed over; nil: none is.
+    ///   - deliver: called for each record and each view that takes it in, with the record's
+    ///     position and fields.
     mutating func route(
-        _ frame: borrowing FrameView, stream: String,
+        _ frame: borrowing FrameView, stream: String, within positions: Range<Position>? = nil,
         _ deliver: (_ view: Int, _ position: Int64, borrowing [Value], Event) -> Void
     ) throws {
         guard let route = routes[stream], !frame.isQuarantined else { return }
@@ -71,6 +83,7 @@ struct RecordRouter: Sendable {
             swap(&scratch, &self.scratch)
         }
         try frame.forEachRecord(scratch: &scratch) { record in
+            if let positions, !positions.contains(record.position) { return }
             let position = record.position.value
             guard let value = record.view.value else {
                 if let id = Self.retractedID(record, route) {
@@ -88,6 +101,13 @@ struct RecordRouter: Sendable {
                 let knownTime = route.decoder.knownTime(
                     slots, eventTime: eventTime, ingestTime: record.ingestTime)
                 let id = route.decoder.id(slots)
+                if record.view.hasHeader(Self.retractHeader) {
+                    guard let id else { return }
+                    for view in route.views {
+                        deliver(view, position, slots, .retraction(id, knownTime: knownTime))
+                    }
+                    return
+                }
                 for view in route.views {
                     deliver(
                         view, position, slots,
@@ -98,6 +118,9 @@ struct RecordRouter: Sendable {
             }
         }
     }
+
+    /// Marks a record as the retraction of the fact that its id names.
+    private static let retractHeader = Array("varve-retract".utf8)
 
     private mutating func note(_ error: any Error, _ position: Int64, _ stream: String) {
         var found =

@@ -4,9 +4,26 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
     case fetch = 1
     case listOffsets = 2
     case metadata = 3
+    case offsetCommit = 8
+    case offsetFetch = 9
+    case findCoordinator = 10
+    case joinGroup = 11
+    case heartbeat = 12
+    case leaveGroup = 13
+    case syncGroup = 14
+    case describeGroups = 15
+    case listGroups = 16
     case apiVersions = 18
     case createTopics = 19
+    case deleteTopics = 20
+    case deleteRecords = 21
     case initProducerID = 22
+    case offsetForLeaderEpoch = 23
+    case describeConfigs = 32
+    case createPartitions = 37
+    case deleteGroups = 42
+    case incrementalAlterConfigs = 44
+    case offsetDelete = 47
 
     /// The versions offered to clients. None of them is flexible, but ApiVersions 3.
     public var versions: ClosedRange<Int16> {
@@ -17,9 +34,19 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
         case .fetch: 4...11
         case .listOffsets: 1...5
         case .metadata: 0...8
+        case .offsetCommit: 1...7
+        case .offsetFetch: 1...5
+        case .findCoordinator: 0...2
+        case .joinGroup: 0...5
+        case .heartbeat, .leaveGroup, .syncGroup: 0...3
+        case .describeGroups: 0...4
+        case .listGroups: 0...2
         case .apiVersions: 0...3
         case .createTopics: 0...4
-        case .initProducerID: 0...1
+        case .deleteTopics, .describeConfigs: 0...3
+        case .initProducerID, .deleteRecords, .createPartitions, .deleteGroups: 0...1
+        case .offsetForLeaderEpoch: 2...3
+        case .incrementalAlterConfigs, .offsetDelete: 0...0
         }
     }
 

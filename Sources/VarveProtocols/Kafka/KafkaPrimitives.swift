@@ -43,6 +43,11 @@ extension ByteReader {
         return length == -1 ? nil : try take(try checked(length, atMost: remaining)).copied()
     }
 
+    mutating func kafkaBytes() throws(ByteError) -> [UInt8] {
+        let length = Int64(try bigEndian(Int32.self))
+        return try take(try checked(length, atMost: remaining)).copied()
+    }
+
     mutating func kafkaNullableArray<Element>(
         _ element: (inout ByteReader) throws(ByteError) -> Element
     ) throws(ByteError) -> [Element]? {
@@ -112,6 +117,11 @@ extension ByteWriter {
     mutating func kafka(nullable value: [UInt8]?) {
         bigEndian(Int32(value?.count ?? -1))
         if let value { raw(value) }
+    }
+
+    mutating func kafka(bytes value: [UInt8]) {
+        bigEndian(Int32(value.count))
+        raw(value)
     }
 
     mutating func kafka<Element>(

@@ -9,6 +9,23 @@ public enum KafkaRequest: Sendable, Equatable {
     case apiVersions(ApiVersionsRequest)
     case createTopics(CreateTopicsRequest)
     case initProducerID(InitProducerIDRequest)
+    case offsetCommit(OffsetCommitRequest)
+    case offsetFetch(OffsetFetchRequest)
+    case findCoordinator(FindCoordinatorRequest)
+    case joinGroup(JoinGroupRequest)
+    case heartbeat(HeartbeatRequest)
+    case leaveGroup(LeaveGroupRequest)
+    case syncGroup(SyncGroupRequest)
+    case describeGroups(DescribeGroupsRequest)
+    case listGroups(ListGroupsRequest)
+    case deleteGroups(DeleteGroupsRequest)
+    case offsetDelete(OffsetDeleteRequest)
+    case deleteTopics(DeleteTopicsRequest)
+    case deleteRecords(DeleteRecordsRequest)
+    case offsetForLeaderEpoch(OffsetForLeaderEpochRequest)
+    case describeConfigs(DescribeConfigsRequest)
+    case createPartitions(CreatePartitionsRequest)
+    case incrementalAlterConfigs(IncrementalAlterConfigsRequest)
 
     /// Reads the content of one frame. Bytes after the body are ignored, as Kafka does.
     public static func read(
@@ -44,6 +61,36 @@ public enum KafkaRequest: Sendable, Equatable {
             .createTopics(try CreateTopicsRequest(reading: &reader, version: version))
         case .initProducerID:
             .initProducerID(try InitProducerIDRequest(reading: &reader, version: version))
+        case .offsetCommit:
+            .offsetCommit(try OffsetCommitRequest(reading: &reader, version: version))
+        case .offsetFetch: .offsetFetch(try OffsetFetchRequest(reading: &reader, version: version))
+        case .findCoordinator:
+            .findCoordinator(try FindCoordinatorRequest(reading: &reader, version: version))
+        case .joinGroup: .joinGroup(try JoinGroupRequest(reading: &reader, version: version))
+        case .heartbeat: .heartbeat(try HeartbeatRequest(reading: &reader, version: version))
+        case .leaveGroup: .leaveGroup(try LeaveGroupRequest(reading: &reader, version: version))
+        case .syncGroup: .syncGroup(try SyncGroupRequest(reading: &reader, version: version))
+        case .describeGroups:
+            .describeGroups(try DescribeGroupsRequest(reading: &reader, version: version))
+        case .listGroups: .listGroups(try ListGroupsRequest(reading: &reader, version: version))
+        case .deleteGroups:
+            .deleteGroups(try DeleteGroupsRequest(reading: &reader, version: version))
+        case .offsetDelete:
+            .offsetDelete(try OffsetDeleteRequest(reading: &reader, version: version))
+        case .deleteTopics:
+            .deleteTopics(try DeleteTopicsRequest(reading: &reader, version: version))
+        case .deleteRecords:
+            .deleteRecords(try DeleteRecordsRequest(reading: &reader, version: version))
+        case .offsetForLeaderEpoch:
+            .offsetForLeaderEpoch(
+                try OffsetForLeaderEpochRequest(reading: &reader, version: version))
+        case .describeConfigs:
+            .describeConfigs(try DescribeConfigsRequest(reading: &reader, version: version))
+        case .createPartitions:
+            .createPartitions(try CreatePartitionsRequest(reading: &reader, version: version))
+        case .incrementalAlterConfigs:
+            .incrementalAlterConfigs(
+                try IncrementalAlterConfigsRequest(reading: &reader, version: version))
         }
     }
 }

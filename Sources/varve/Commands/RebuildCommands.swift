@@ -66,7 +66,8 @@ private func showDiff(_ json: JSON) {
     if !ids.isEmpty { show("  first of them: \(ids.prefix(3).joined(separator: ", "))") }
     for set in affected?["training_sets"]?.arrayValue ?? [] {
         let columns = (set["columns"]?.arrayValue ?? []).compactMap(\.stringValue)
-        show("  training set \(set.text("id")): \(columns.joined(separator: ", "))")
+        let reason = set["reason"]?.stringValue
+        show("  training set \(set.text("id")): \(reason ?? columns.joined(separator: ", "))")
     }
     let models = (affected?["models"]?.arrayValue ?? []).compactMap(\.stringValue)
     if !models.isEmpty { show("  models trained on them: \(models.joined(separator: ", "))") }

@@ -13,6 +13,7 @@ let trainingCommands = [
             .init("basis", "POSITION", "use the log below this position (default: all)"),
             .init("time", "COLUMN", "the spine's column that holds T (default: time)"),
             .init("out", "FILE.csv|.arrow", "where the set goes (`-`: standard output)"),
+            .init("report", "FILE.html", "also write a page: leak meter and distributions"),
         ],
         example: "varve training-set create --service arrival_delay"
             + " --spine fixtures/flights/spine.csv --out train.csv"
@@ -33,6 +34,7 @@ let trainingCommands = [
             try writeOutput(out, response.body)
             let id = response.headers["Varve-Training-Set"] ?? ""
             let manifest = try session.json("GET", "/v1/training-sets/\(id.asSegment)")
+            if let path = invocation.value("report") { try writeReport(id, path, session) }
             if out != "-" { showManifest(manifest, invocation, out) }
             return ExitCode.success
         }
@@ -57,11 +59,15 @@ let trainingCommands = [
     },
     Command(
         "training-set show", "Shows a training set's manifest", arguments: ["ID"],
+        options: [.init("report", "FILE.html", "write a page: leak meter and distributions")],
         example: "varve training-set show ts-4f1c09d2a7be"
     ) { invocation in
         try Session.with(invocation) { session in
             let manifest = try session.json(
                 "GET", "/v1/training-sets/\(invocation.positional[0].asSegment)")
+            if let path = invocation.value("report") {
+                try writeReport(invocation.positional[0], path, session)
+            }
             showManifest(manifest, invocation, nil)
             return ExitCode.success
         }
@@ -84,6 +90,10 @@ let trainingCommands = [
         }
     },
 ]
+
+private func writeReport(_ id: String, _ path: String, _ session: Session) throws {
+    try writeOutput(path, try session.send("GET", "/v1/training-sets/\(id.asSegment)/report").body)
+}
 
 private func format(of path: String) throws(CommandError) -> String {
     if path == "-" || path.hasSuffix(".csv") { return "csv" }

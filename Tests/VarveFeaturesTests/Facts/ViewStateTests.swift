@@ -1,6 +1,7 @@
 import Testing
 import VarveBytes
 import VarveFeatures
+import VarveTestSupport
 
 /// The engine against the slow twin, on random streams with ties, nulls, late, duplicate, amended
 /// and retracted records, null keys, and all three modes.

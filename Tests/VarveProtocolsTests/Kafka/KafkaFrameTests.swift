@@ -42,7 +42,7 @@ import VarveProtocols
     }
 
     @Test func `an API or version that Varve does not speak is named`() {
-        for (key, version) in [(Int16(11), Int16(0)), (0, 9), (1, 3), (18, 4), (-1, 0)] {
+        for (key, version) in [(Int16(33), Int16(0)), (0, 9), (1, 3), (18, 4), (-1, 0)] {
             let header = RequestHeader(
                 apiKey: key, version: version, correlationID: 1, clientID: "c")
             var writer = ByteWriter()
