@@ -4,7 +4,7 @@ import VarveSystem
 @main
 struct Varve {
     static let commands =
-        nodeCommands + logCommands + streamCommands + definitionCommands + featureCommands + trainingCommands
+        nodeCommands + logCommands + logInspectionCommands + streamCommands + definitionCommands + featureCommands + trainingCommands
         + modelCommands + predictionCommands + rebuildCommands
 
     static func main() {
