@@ -1,4 +1,3 @@
-import Synchronization
 public import VarveBytes
 import VarveFormats
 public import VarveSystem
@@ -24,7 +23,7 @@ public final class Log: Sendable {
     private let keeper: SegmentKeeper
     private let removeSegments: @Sendable (RetentionPlan) throws(LogError) -> Void
     /// One retention at a time.
-    private let retention = Mutex(())
+    private let retention = Monitor(())
     private let thread: WorkerThread
     private let keeperThread: WorkerThread
     private let hashThread: WorkerThread

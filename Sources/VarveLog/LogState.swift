@@ -1,4 +1,3 @@
-import Synchronization
 import VarveBytes
 import VarveSystem
 
@@ -9,10 +8,10 @@ import VarveSystem
 /// therefore read what it speaks of.
 final class LogState: Sendable {
     let log: LogID
-    private let index: Mutex<LogIndex>
+    private let index: Monitor<LogIndex>
     let commit: Monitor<Int64>
-    private let stopped = Mutex<AppendError?>(nil)
-    private let observers = Mutex<[@Sendable (Position) -> Void]>([])
+    private let stopped = Monitor<AppendError?>(nil)
+    private let observers = Monitor<[@Sendable (Position) -> Void]>([])
 
     let options: LogOptions
     let tree: LogTree
@@ -26,7 +25,7 @@ final class LogState: Sendable {
         self.options = options
         self.tree = tree
         self.cache = cache
-        self.index = Mutex(index)
+        self.index = Monitor(index)
         self.commit = Monitor(commit)
     }
 

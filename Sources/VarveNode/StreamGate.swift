@@ -38,6 +38,8 @@ final class StreamGate: AppendGate {
     /// Whether a stream's records have declared fields.
     func isDeclared(_ stream: String) -> Bool { decoders.withLock { $0[stream] != nil } }
 
+    func isDeclared(_ stream: StreamName) -> Bool { isDeclared(stream.name) }
+
     /// Written views take values from producers.
     func opens(reserved stream: StreamName) -> Bool { isDeclared(stream.name) }
 

@@ -14,16 +14,19 @@ public final class TemporaryLog {
     /// - Parameter segmentBytes: nil: as large as usual.
     public init(segmentBytes: Int64? = nil) throws {
         root = try TemporaryDirectory()
-        var options = LogOptions()
-        if let segmentBytes {
-            options.segmentBytes = segmentBytes
-            options.reserveBytes = min(segmentBytes, options.reserveBytes)
-        }
-        self.options = options
+        options = Self.options(segmentBytes: segmentBytes)
         log = try Log.open(directory: root.path + "/data", options: options, clock: clock)
     }
 
     deinit { try? log.close() }
+
+    /// Options of a log that takes little room.
+    public static func options(segmentBytes: Int64? = nil) -> LogOptions {
+        var options = LogOptions()
+        if let segmentBytes { options.segmentBytes = segmentBytes }
+        options.reserveBytes = min(options.segmentBytes, 64 << 10)
+        return options
+    }
 
     public var directory: String { root.path + "/data" }
 

@@ -7,9 +7,15 @@ public protocol AppendGate: Sendable {
     /// Whether producers may append to a reserved stream (`varve.*`). Batches for those that are
     /// open are judged like all others.
     func opens(reserved stream: StreamName) -> Bool
+    /// Whether a stream's records have declared fields: then its topic is not deleted.
+    func isDeclared(_ stream: StreamName) -> Bool
     /// Judges a batch that is whole: its checksum is right, and its records decode if their codec
     /// is none or lz4. Called on a connection's thread, so it must not block.
     func judge(_ batch: RawSpan, header: RecordBatchHeader, stream: StreamName) -> GateVerdict
+}
+
+extension AppendGate {
+    public func isDeclared(_ stream: StreamName) -> Bool { false }
 }
 
 /// What becomes of a batch.

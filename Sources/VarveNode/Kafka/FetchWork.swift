@@ -18,7 +18,8 @@ struct FetchWork {
     private struct Part {
         let topic: Int
         let partition: Int
-        let stream: StreamID
+        let stream: TopicStream.Source
+        let name: StreamName
         /// The next offset to read.
         var offset: Int64
         let maxBytes: Int
@@ -53,12 +54,12 @@ struct FetchWork {
             for partition in topic.partitions {
                 let name = StreamName(name: topic.name, partition: partition.index)
                 var error = KafkaErrorCode.none
-                if let info = broker.log.stream(name) {
-                    if partition.leaderEpoch > broker.leaderEpoch { error = .unknownLeaderEpoch }
+                if let stream = broker.stream(name) {
+                    error = broker.checkEpoch(partition.leaderEpoch)
                     parts.append(
                         Part(
                             topic: topics.count, partition: answer.partitions.count,
-                            stream: info.id, offset: partition.offset,
+                            stream: stream.source, name: name, offset: partition.offset,
                             maxBytes: max(0, Int(partition.maxBytes))))
                 } else {
                     error = KafkaRefusal.unknown(name).code
@@ -76,18 +77,34 @@ struct FetchWork {
     private mutating func advance(_ index: Int, _ broker: KafkaBroker) {
         let part = parts[index]
         var answer = topics[part.topic].partitions[part.partition]
-        guard answer.error == .none, let info = broker.log.stream(part.stream) else { return }
-        answer.highWatermark = info.highWatermark
+        guard answer.error == .none else { return }
+        guard let stream = broker.stream(part.name), stream.source == part.stream else {
+            // It was deleted meanwhile.
+            topics[part.topic].partitions[part.partition].error = .unknownTopicOrPartition
+            hasError = true
+            return
+        }
+        answer.highWatermark = stream.highWatermark
+        answer.logStartOffset = stream.startOffset
         let room = min(
             part.maxBytes - answer.records.count, min(maxBytes, broker.options.fetchBytes) - bytes)
         // The first batch of all is sent whatever its size, or the client would never get past it.
-        let isWanted = part.offset != info.highWatermark && (room > 0 || bytes == 0)
+        let isWanted = part.offset != stream.highWatermark && (room > 0 || bytes == 0)
         do throws(ReadError) {
             if isWanted {
+                guard part.offset >= stream.startOffset else {
+                    throw .offsetOutOfRange(part.offset, end: stream.highWatermark)
+                }
                 let start = answer.records.count
                 topics[part.topic].partitions[part.partition].records = []
-                try broker.log.readStream(
-                    part.stream, from: part.offset, maxBytes: room, into: &answer.records)
+                switch part.stream {
+                case .stream(let id):
+                    try broker.log.readStream(
+                        id, from: part.offset, maxBytes: room, into: &answer.records)
+                case .all:
+                    try AllStreams.read(
+                        broker.log, from: part.offset, maxBytes: room, into: &answer.records)
+                }
                 parts[index].offset = Self.end(of: answer.records, from: start) ?? part.offset
                 bytes += answer.records.count - start
             }

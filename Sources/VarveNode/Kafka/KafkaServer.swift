@@ -109,6 +109,8 @@ final class KafkaBroker: Sendable {
     let port = Atomic<UInt16>(0)
     /// Fetches that wait for records.
     let waitingFetches = Atomic(0)
+    /// How topics are seen.
+    let catalog: BrokerCatalog
     /// What consumer groups have read.
     let offsets: GroupOffsets
     private let producers = Atomic<Int64>(0)
@@ -120,6 +122,7 @@ final class KafkaBroker: Sendable {
         log: Log, options: KafkaServer.Options, gate: (any AppendGate)?,
         report: @escaping @Sendable (String) -> Void
     ) throws {
+        catalog = try BrokerCatalog(log)
         offsets = try GroupOffsets(
             directory: options.groupsDirectory, log: log.id, files: PosixFileSystem(),
             report: report)
@@ -141,9 +144,6 @@ final class KafkaBroker: Sendable {
     /// Where clients are told to connect to.
     var advertisedHost: String { options.advertisedHost ?? options.host }
     var advertisedPort: Int32 { Int32(port.load(ordering: .relaxed)) }
-
-    /// A stream that clients may know of.
-    func stream(_ name: StreamName) -> StreamInfo? { log.stream(name) }
 
     /// A producer id that this log never gave out before: its epoch counts its openings.
     func newProducerID() -> Int64 {

@@ -80,6 +80,18 @@ final class KafkaSession: ConnectionHandler {
         case .listGroups: answer(header, groups.list(), connection)
         case .deleteGroups(let request): groups.delete(request, header, on: connection)
         case .offsetDelete(let request): groups.deleteOffsets(request, header, on: connection)
+        case .deleteTopics(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.delete(request, $0) }
+        case .deleteRecords(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.deleteRecords(request, $0) }
+        case .createPartitions(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.grow(request, $0) }
+        case .incrementalAlterConfigs(let request):
+            topicJob(header, connection, now: false) { KafkaConfigs.alter(request, $0) }
+        case .describeConfigs(let request):
+            answer(header, KafkaConfigs.describe(request, broker), connection)
+        case .offsetForLeaderEpoch(let request):
+            topicJob(header, connection, now: false) { KafkaTopics.epochs(request, $0) }
         }
     }
 

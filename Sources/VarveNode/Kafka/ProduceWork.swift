@@ -59,13 +59,12 @@ struct ProduceWork {
         _ records: [UInt8]?, _ name: StreamName, _ broker: KafkaBroker
     ) throws(KafkaRefusal) -> (StreamID, FrameFlags) {
         guard broker.takes(name) else { throw .reserved(name.name) }
-        guard let stream = broker.log.stream(name)?.id else { throw .unknown(name) }
+        guard case .stream(let stream)? = broker.stream(name)?.source else { throw .unknown(name) }
         let records = records ?? []
-        guard records.count <= broker.options.batchBytes else {
+        let limit = broker.batchBytes(name.name)
+        guard records.count <= limit else {
             throw KafkaRefusal(
-                .messageTooLarge,
-                "the batch is \(records.count) bytes, expected at most \(broker.options.batchBytes)"
-            )
+                .messageTooLarge, "the batch is \(records.count) bytes, expected at most \(limit)")
         }
         let header = try verify(records)
         guard let gate = broker.gate else { return (stream, []) }

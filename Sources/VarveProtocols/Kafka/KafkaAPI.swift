@@ -15,8 +15,14 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
     case listGroups = 16
     case apiVersions = 18
     case createTopics = 19
+    case deleteTopics = 20
+    case deleteRecords = 21
     case initProducerID = 22
+    case offsetForLeaderEpoch = 23
+    case describeConfigs = 32
+    case createPartitions = 37
     case deleteGroups = 42
+    case incrementalAlterConfigs = 44
     case offsetDelete = 47
 
     /// The versions offered to clients. None of them is flexible, but ApiVersions 3.
@@ -37,9 +43,10 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
         case .listGroups: 0...2
         case .apiVersions: 0...3
         case .createTopics: 0...4
-        case .initProducerID: 0...1
-        case .deleteGroups: 0...1
-        case .offsetDelete: 0...0
+        case .deleteTopics, .describeConfigs: 0...3
+        case .initProducerID, .deleteRecords, .createPartitions, .deleteGroups: 0...1
+        case .offsetForLeaderEpoch: 2...3
+        case .incrementalAlterConfigs, .offsetDelete: 0...0
         }
     }
 

@@ -20,6 +20,12 @@ public enum KafkaRequest: Sendable, Equatable {
     case listGroups(ListGroupsRequest)
     case deleteGroups(DeleteGroupsRequest)
     case offsetDelete(OffsetDeleteRequest)
+    case deleteTopics(DeleteTopicsRequest)
+    case deleteRecords(DeleteRecordsRequest)
+    case offsetForLeaderEpoch(OffsetForLeaderEpochRequest)
+    case describeConfigs(DescribeConfigsRequest)
+    case createPartitions(CreatePartitionsRequest)
+    case incrementalAlterConfigs(IncrementalAlterConfigsRequest)
 
     /// Reads the content of one frame. Bytes after the body are ignored, as Kafka does.
     public static func read(
@@ -71,6 +77,20 @@ public enum KafkaRequest: Sendable, Equatable {
             .deleteGroups(try DeleteGroupsRequest(reading: &reader, version: version))
         case .offsetDelete:
             .offsetDelete(try OffsetDeleteRequest(reading: &reader, version: version))
+        case .deleteTopics:
+            .deleteTopics(try DeleteTopicsRequest(reading: &reader, version: version))
+        case .deleteRecords:
+            .deleteRecords(try DeleteRecordsRequest(reading: &reader, version: version))
+        case .offsetForLeaderEpoch:
+            .offsetForLeaderEpoch(
+                try OffsetForLeaderEpochRequest(reading: &reader, version: version))
+        case .describeConfigs:
+            .describeConfigs(try DescribeConfigsRequest(reading: &reader, version: version))
+        case .createPartitions:
+            .createPartitions(try CreatePartitionsRequest(reading: &reader, version: version))
+        case .incrementalAlterConfigs:
+            .incrementalAlterConfigs(
+                try IncrementalAlterConfigsRequest(reading: &reader, version: version))
         }
     }
 }

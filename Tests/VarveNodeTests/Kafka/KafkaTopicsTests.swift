@@ -38,8 +38,8 @@ import VarveProtocols
                 includesTopicRights: false), MetadataResponse.self)
         #expect(all.brokers == [.init(node: 0, host: "data.example", port: 9, rack: nil)])
         #expect(all.controller == 0)
-        #expect(all.topics.map(\.name) == ["varve.catalog", "a"])
-        #expect(all.topics.map(\.isInternal) == [true, false])
+        #expect(all.topics.map(\.name) == ["varve.catalog", "a", "varve.all"])
+        #expect(all.topics.map(\.isInternal) == [true, false, true])
         #expect(all.topics[1].partitions.map(\.index) == [0, 1, 2])
         #expect(all.topics[1].partitions.allSatisfy { $0.leader == 0 && $0.leaderEpoch == 1 })
     }

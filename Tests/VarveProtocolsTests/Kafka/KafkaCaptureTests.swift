@@ -35,6 +35,12 @@ import VarveProtocols
             case .listGroups(let body): KafkaFrame.request(header, body)
             case .deleteGroups(let body): KafkaFrame.request(header, body)
             case .offsetDelete(let body): KafkaFrame.request(header, body)
+            case .deleteTopics(let body): KafkaFrame.request(header, body)
+            case .deleteRecords(let body): KafkaFrame.request(header, body)
+            case .offsetForLeaderEpoch(let body): KafkaFrame.request(header, body)
+            case .describeConfigs(let body): KafkaFrame.request(header, body)
+            case .createPartitions(let body): KafkaFrame.request(header, body)
+            case .incrementalAlterConfigs(let body): KafkaFrame.request(header, body)
             }
         return Array(frame.dropFirst(KafkaFrame.prefixSize))
     }

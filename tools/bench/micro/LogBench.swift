@@ -47,6 +47,34 @@ struct LogBench {
         raws.sort { $0.seconds < $1.seconds }
         row("raw write + fdatasync, 1 MiB", raws[raws.count / 2])
         try read()
+        try manySegments()
+    }
+
+    /// Opens a log of a hundred sealed segments: their frames are not read.
+    private func manySegments() throws {
+        try remove("\(directory)/data/log")
+        var options = LogOptions()
+        options.segmentBytes = 1 << 20
+        options.reserveBytes = 1 << 20
+        let log = try Log.open(directory: "\(directory)/data", options: options)
+        let name = StreamName(name: "bench", partition: 0)
+        try log.createStreams([name])
+        guard let stream = log.stream(name)?.id else { return }
+        let batch = try batch(16, 1024)
+        let count = (100 << 20) / batch.count
+        for number in 0..<count {
+            if number % 64 == 0 {
+                _ = try log.append(batch, to: stream)
+            } else {
+                log.append(batch, to: stream) { _ in }
+            }
+        }
+        try log.close()
+        var again: Log?
+        let spent = try cost { again = try Log.open(directory: "\(directory)/data") }
+        row("opening 100 sealed segments of 1 MiB", spent, bytes: 100 << 20, records: count * 16)
+        try again?.close()
+        try remove("\(directory)/data/log")
     }
 
     private func row(

@@ -68,6 +68,24 @@ final class GroupOffsets: Sendable {
         if accepted { mailbox.wakeAll() } else { completion(false) }
     }
 
+    /// Forgets what groups have read of a topic; waits until that is durable.
+    func forget(topic: String) {
+        let changes = offsets.withLock { offsets in
+            offsets.flatMap { group, streams in
+                streams.keys.filter { $0.name == topic }.map {
+                    OffsetChange(group: group, stream: $0, committed: nil)
+                }
+            }
+        }
+        if changes.isEmpty { return }
+        let done = Monitor(false)
+        commit(changes) { _ in
+            done.withLock { $0 = true }
+            done.wakeAll()
+        }
+        done.wait(until: { $0 }) { _ in }
+    }
+
     private func run(_ opened: OffsetFile?) {
         var file = opened
         while true {

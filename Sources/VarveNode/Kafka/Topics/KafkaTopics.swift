@@ -12,7 +12,7 @@ enum KafkaTopics {
     static func missing(_ names: [String], _ broker: KafkaBroker) -> [String] {
         names.filter {
             let stream = StreamName(name: $0, partition: 0)
-            return isValid($0) && broker.takes(stream) && broker.log.stream(stream) == nil
+            return isValid($0) && broker.takes(stream) && broker.stream(stream) == nil
         }
     }
 
@@ -21,21 +21,20 @@ enum KafkaTopics {
     static func metadata(
         _ request: MetadataRequest, _ version: Int16, _ broker: KafkaBroker
     ) -> MetadataResponse {
-        var failure: AppendError?
+        var failure: KafkaRefusal?
         if request.allowsCreation, broker.options.createsTopics, let names = request.topics {
-            let streams = missing(names, broker).flatMap {
-                self.streams($0, broker.options.partitions)
-            }
-            do {
-                if !streams.isEmpty { try broker.log.createStreams(streams) }
+            do throws(KafkaRefusal) {
+                for name in missing(names, broker) {
+                    try make(name, broker.options.partitions, settings: [:], broker)
+                }
             } catch {
                 failure = error
-                broker.report("topics cannot be created: \(error)")
+                broker.report("topics cannot be created: \(error.message)")
             }
         }
         var partitions: [String: [Int32]] = [:]
         var order: [String] = []
-        for stream in broker.log.streams() {
+        for stream in broker.streams() {
             if partitions[stream.name.name] == nil { order.append(stream.name.name) }
             partitions[stream.name.name, default: []].append(stream.name.partition)
         }
@@ -46,7 +45,7 @@ enum KafkaTopics {
                 } else if !isValid(name) {
                     .invalidTopic
                 } else if let failure {
-                    KafkaRefusal(failure).code
+                    failure.code
                 } else {
                     .unknownTopicOrPartition
                 }
@@ -75,7 +74,7 @@ enum KafkaTopics {
             }, rights: MetadataResponse.unknownRights)
     }
 
-    private static func streams(_ name: String, _ partitions: Int32) -> [StreamName] {
+    static func streams(_ name: String, _ partitions: Int32) -> [StreamName] {
         (0..<partitions).map { StreamName(name: name, partition: $0) }
     }
 
@@ -125,11 +124,15 @@ enum KafkaTopics {
         }
         let stream = StreamName(name: topic.name, partition: 0)
         guard broker.takes(stream) else { throw .reserved(topic.name) }
-        guard broker.log.stream(stream) == nil else {
+        guard broker.stream(stream) == nil else {
             throw KafkaRefusal(.topicAlreadyExists, "\(topic.name) exists")
         }
         try checkReplicas(topic)
-        for setting in topic.settings { try TopicSetting.check(setting) }
+        var settings: [String: String] = [:]
+        for setting in topic.settings {
+            try TopicSetting.check(setting.name, setting.value, broker.options)
+            settings[setting.name] = setting.value
+        }
         var count =
             topic.assignments.isEmpty ? topic.partitionCount : Int32(topic.assignments.count)
         if count == -1 { count = broker.options.partitions }
@@ -139,11 +142,7 @@ enum KafkaTopics {
                 "\(count) partitions, expected 1 to \(broker.options.maxPartitions)")
         }
         if validatesOnly { return }
-        do {
-            try broker.log.createStreams(streams(topic.name, count))
-        } catch {
-            throw KafkaRefusal(error)
-        }
+        try make(topic.name, count, settings: settings, broker)
     }
 
     private static func checkReplicas(
@@ -184,18 +183,26 @@ enum KafkaTopics {
     ) -> ListOffsetsResponse.Partition {
         var answer = ListOffsetsResponse.Partition(
             index: asked.index, error: .none, timestamp: -1, offset: -1, leaderEpoch: -1)
-        guard let stream = broker.log.stream(StreamName(name: topic, partition: asked.index)) else {
+        guard let stream = broker.stream(StreamName(name: topic, partition: asked.index)) else {
             answer.error = .unknownTopicOrPartition
             return answer
         }
+        answer.error = broker.checkEpoch(asked.leaderEpoch)
+        guard answer.error == .none else { return answer }
         answer.leaderEpoch = broker.leaderEpoch
         switch asked.timestamp {
         case ListOffsetsRequest.latest: answer.offset = stream.highWatermark
-        case ListOffsetsRequest.earliest: answer.offset = 0
+        case ListOffsetsRequest.earliest: answer.offset = stream.startOffset
         case let time where time >= 0:
-            guard let found = broker.log.offset(ofTimestamp: time, in: stream.id) else { break }
+            // Of all streams the time goes by positions: their first record has to do.
+            guard case .stream(let id) = stream.source else {
+                answer.offset = stream.startOffset
+                break
+            }
+            guard let found = broker.log.offset(ofTimestamp: time, in: id) else { break }
             (answer.offset, answer.timestamp) =
-                record(at: time, stream.id, from: found.offset, broker) ?? found
+                record(at: time, id, from: found.offset, broker) ?? found
+            answer.offset = max(answer.offset, stream.startOffset)
         default: answer.error = .invalidRequest
         }
         return answer

@@ -1,0 +1,80 @@
+import VarveBytes
+import VarveFormats
+import VarveLog
+import VarveProtocols
+import VarveSystem
+
+/// What the broker keeps in `varve.catalog`, folded: how topics are seen. Any thread may look;
+/// changes are made by one worker after the other.
+final class BrokerCatalog: Sendable {
+    private struct State {
+        var topics = TopicTable()
+        /// The first position that was not taken in.
+        var next = Position(0)
+    }
+
+    private let log: Log
+    private let state = Monitor(State())
+    private let changing = Monitor(())
+
+    /// Folds the catalog as it is.
+    init(_ log: Log) throws {
+        self.log = log
+        try refresh()
+    }
+
+    var topics: TopicTable { state.withLock { $0.topics } }
+
+    /// How one topic is seen.
+    func topic(_ name: String) -> TopicTable.Topic { state.withLock { $0.topics[name] } }
+
+    /// Takes in what was appended to the catalog.
+    private func refresh() throws {
+        let end = log.commitPosition
+        var state = state.withLock { $0 }
+        guard state.next < end else { return }
+        var scratch: [UInt8] = []
+        let start = max(state.next, log.reader.startPosition)
+        try log.read(from: start, upTo: end, streams: [.catalog]) { frame in
+            try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
+                guard let value = record.value, let json = try? JSON(parsing: value) else { return }
+                state.topics.apply(json)
+            }
+            return true
+        }
+        state.next = end
+        let folded = state
+        self.state.withLock { $0 = folded }
+    }
+
+    /// Changes how topics are seen; durable when it returns.
+    func change(
+        _ body: (TopicTable) throws(KafkaRefusal) -> [String: TopicTable.Topic]
+    ) throws(KafkaRefusal) {
+        let result: Result<Void, KafkaRefusal> = changing.withLock { _ in
+            do throws(KafkaRefusal) {
+                let changes = try body(topics)
+                if !changes.isEmpty { try append(changes) }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    private func append(_ changes: [String: TopicTable.Topic]) throws(KafkaRefusal) {
+        let now = SystemClock().now()
+        let records = changes.sorted { $0.key < $1.key }.map {
+            TopicTable.record($0.key, $0.value, time: now)
+        }
+        do {
+            _ = try log.append(try RecordBatch.encode(records), to: .catalog)
+            try refresh()
+        } catch let error as AppendError {
+            throw KafkaRefusal(error)
+        } catch {
+            throw KafkaRefusal(.storageError, "the catalog cannot be written or read: \(error)")
+        }
+    }
+}

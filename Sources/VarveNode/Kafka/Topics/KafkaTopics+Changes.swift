@@ -1,0 +1,163 @@
+import VarveLog
+import VarveProtocols
+
+/// Answers that change topics. They wait for the disk, on a worker thread.
+extension KafkaTopics {
+    /// Makes a topic be seen: its partitions are created, or those of a deleted topic of the name
+    /// are taken into use again, from their ends on.
+    static func make(
+        _ name: String, _ count: Int32, settings: [String: String], _ broker: KafkaBroker
+    ) throws(KafkaRefusal) {
+        do {
+            try broker.log.createStreams(streams(name, count))
+        } catch {
+            throw KafkaRefusal(error)
+        }
+        try broker.catalog.change { topics throws(KafkaRefusal) in
+            let known = topics.topics[name]
+            if known == nil, settings.isEmpty { return [:] }
+            return [
+                name: TopicTable.Topic(
+                    partitions: count, starts: known == nil ? [] : ends(name, broker),
+                    settings: settings)
+            ]
+        }
+    }
+
+    /// The ends of all partitions that the log has of a topic.
+    private static func ends(_ name: String, _ broker: KafkaBroker) -> [Int64] {
+        var ends: [Int64] = []
+        while let stream = broker.log.stream(
+            StreamName(name: name, partition: Int32(ends.count)))
+        { ends.append(stream.highWatermark) }
+        return ends
+    }
+
+    /// Whether a topic's records may be hidden from clients.
+    private static func mayHide(_ name: String, _ broker: KafkaBroker) -> KafkaErrorCode {
+        let stream = StreamName(name: name, partition: 0)
+        guard broker.stream(stream) != nil else { return .unknownTopicOrPartition }
+        // Definitions, features and models rest on these.
+        let isKept = stream.isReserved || broker.gate?.isDeclared(stream) ?? false
+        return isKept ? .topicDeletionDisabled : .none
+    }
+
+    /// Hides topics, and forgets what groups have read of them.
+    static func delete(
+        _ request: DeleteTopicsRequest, _ broker: KafkaBroker
+    ) -> DeleteTopicsResponse {
+        let topics = request.names.map { name in
+            var error = mayHide(name, broker)
+            if error == .none {
+                do throws(KafkaRefusal) {
+                    try broker.catalog.change { topics throws(KafkaRefusal) in
+                        [name: .init(partitions: 0, starts: ends(name, broker))]
+                    }
+                    broker.offsets.forget(topic: name)
+                } catch let refusal {
+                    error = refusal.code
+                }
+            }
+            return DeleteTopicsResponse.Topic(name: name, error: error)
+        }
+        return DeleteTopicsResponse(throttleMilliseconds: 0, topics: topics)
+    }
+
+    /// Hides the oldest records of partitions.
+    static func deleteRecords(
+        _ request: DeleteRecordsRequest, _ broker: KafkaBroker
+    ) -> DeleteRecordsResponse {
+        let topics = request.topics.map { topic in
+            DeleteRecordsResponse.Topic(
+                name: topic.name,
+                partitions: topic.partitions.map { partition in
+                    do throws(KafkaRefusal) {
+                        let start = try deleteRecords(partition, topic.name, broker)
+                        return .init(
+                            index: partition.index, lowWatermark: start, error: .none)
+                    } catch {
+                        return .init(
+                            index: partition.index, lowWatermark: -1, error: error.code)
+                    }
+                })
+        }
+        return DeleteRecordsResponse(throttleMilliseconds: 0, topics: topics)
+    }
+
+    private static func deleteRecords(
+        _ asked: DeleteRecordsRequest.Partition, _ topic: String, _ broker: KafkaBroker
+    ) throws(KafkaRefusal) -> Int64 {
+        let name = StreamName(name: topic, partition: asked.index)
+        guard let stream = broker.stream(name) else { throw .unknown(name) }
+        guard mayHide(topic, broker) == .none else {
+            throw KafkaRefusal(
+                .policyViolation, "\(topic) is declared or reserved: its records are kept")
+        }
+        let start = asked.offset == -1 ? stream.highWatermark : asked.offset
+        guard (0...stream.highWatermark).contains(start) else {
+            throw KafkaRefusal(
+                .offsetOutOfRange, "offset \(start), expected 0 to \(stream.highWatermark)")
+        }
+        if start <= stream.startOffset { return stream.startOffset }
+        try broker.catalog.change { topics throws(KafkaRefusal) in
+            var changed = topics[topic]
+            let index = Int(asked.index)
+            while changed.starts.count <= index { changed.starts.append(0) }
+            changed.starts[index] = max(changed.starts[index], start)
+            return [topic: changed]
+        }
+        return start
+    }
+
+    /// Adds partitions to topics.
+    static func grow(
+        _ request: CreatePartitionsRequest, _ broker: KafkaBroker
+    ) -> CreatePartitionsResponse {
+        let topics = request.topics.map { topic in
+            do throws(KafkaRefusal) {
+                try grow(topic, validatesOnly: request.validatesOnly, broker)
+                return CreatePartitionsResponse.Topic(
+                    name: topic.name, error: .none, message: nil)
+            } catch {
+                return CreatePartitionsResponse.Topic(
+                    name: topic.name, error: error.code, message: error.message)
+            }
+        }
+        return CreatePartitionsResponse(throttleMilliseconds: 0, topics: topics)
+    }
+
+    private static func grow(
+        _ topic: CreatePartitionsRequest.Topic, validatesOnly: Bool, _ broker: KafkaBroker
+    ) throws(KafkaRefusal) {
+        let first = StreamName(name: topic.name, partition: 0)
+        let count = broker.partitionCount(topic.name)
+        guard count > 0 else { throw .unknown(first) }
+        guard !first.isReserved else { throw .reserved(topic.name) }
+        guard topic.count > count, topic.count <= broker.options.maxPartitions else {
+            throw KafkaRefusal(
+                .invalidPartitions,
+                "\(topic.count) partitions, expected more than the \(count) that are there and at"
+                    + " most \(broker.options.maxPartitions)")
+        }
+        if let assignments = topic.assignments {
+            guard assignments.count == Int(topic.count - count),
+                assignments.allSatisfy({ $0.brokers == [KafkaBroker.node] })
+            else {
+                throw KafkaRefusal(
+                    .invalidReplicaAssignment,
+                    "expected each new partition to be assigned to broker \(KafkaBroker.node)")
+            }
+        }
+        if validatesOnly { return }
+        do {
+            try broker.log.createStreams(streams(topic.name, topic.count))
+        } catch {
+            throw KafkaRefusal(error)
+        }
+        try broker.catalog.change { topics throws(KafkaRefusal) in
+            guard var changed = topics.topics[topic.name] else { return [:] }
+            changed.partitions = topic.count
+            return [topic.name: changed]
+        }
+    }
+}
