@@ -22,6 +22,9 @@ public struct FactBatch: Sendable {
     /// Where each partition begins, and where the last one ends.
     var starts: [Int] = []
 
+    /// No facts, of no partition.
+    public static let none = FactBatch(lanes: [])
+
     /// Facts in the batch.
     public var count: Int { entities.count }
 

@@ -1,4 +1,6 @@
-import VarveFeatures
+import VarveBytes
+public import VarveFeatures
+public import VarveFormats
 public import VarveLog
 public import VarveSystem
 
@@ -51,6 +53,19 @@ public final class OfflineStore: Projection {
 
     /// The directory of the live generation.
     public var directory: String { state.withLock { $0.generation.directory(root) } }
+
+    /// Whether a file's rows were read with a stream's definition.
+    public func holds(_ path: String, _ stream: StreamDefinition) throws -> Bool {
+        let bytes = try files.contents(of: path)
+        return try ParquetFile.footer(bytes.raw).metadata(StreamDefinition.definitionKey)
+            == stream.digest.description
+    }
+
+    /// Some columns of a file that `reading` handed out.
+    public func table(_ path: String, columns: Set<String>) throws -> Table {
+        let bytes = try files.contents(of: path)
+        return try ParquetFile.decode(bytes.raw, columns: columns)
+    }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
         let end = Position(frame.basePosition.value + Int64(frame.count))

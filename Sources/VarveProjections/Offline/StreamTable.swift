@@ -17,11 +17,7 @@ struct StreamTable {
         fileprivate init(_ number: Int64, _ stream: StreamDefinition, from position: Int64) {
             self.number = number
             positions = position..<position
-            columns = stream.fields.map { Column(name: $0.name, type: $0.type.columnType) }
-            columns.append(Column(name: StreamTable.positionColumn, type: .int64))
-            for name in StreamTable.timeColumns {
-                columns.append(Column(name: name, type: .timestamp))
-            }
+            columns = stream.tableColumns()
         }
     }
 
@@ -40,7 +36,7 @@ struct StreamTable {
 
     init(_ stream: StreamDefinition) {
         self.stream = stream
-        decoder = RecordDecoder(stream)
+        decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView)
     }
 
     /// Columns that never hold a null.
@@ -64,12 +60,7 @@ struct StreamTable {
             let place = self.place(
                 ofDay: eventTime.microseconds.flooredDivision(by: Self.microsecondsPerDay).quotient,
                 position)
-            let fields = slots.count
-            for index in 0..<fields { days[place].columns[index].append(slots[index].cell) }
-            days[place].columns[fields].append(position)
-            days[place].columns[fields + 1].append(eventTime)
-            days[place].columns[fields + 2].append(record.ingestTime)
-            days[place].columns[fields + 3].append(known)
+            days[place].columns.append(slots, position, [eventTime, record.ingestTime, known])
             days[place].rowCount += 1
             days[place].positions = days[place].positions.lowerBound..<(position + 1)
             rowCount += 1
