@@ -40,7 +40,8 @@ extension Node {
             service: request.service, definitions: service.definitions, versions: service.versions,
             mode: request.mode, basis: basis)
         let (spine, source) = try spine(request, try build.plan(), basis)
-        let set = try TrainingSet(log, build, spine, source: source, progress: progress)
+        let set = try TrainingSet(
+            log, build, spine, source: source, offline: offline, progress: progress)
         if case .csv(let bytes) = request.spine {
             for batch in try registry.batches(storing: bytes, time: clock.now()).batches {
                 try record(batch, in: Registry.artifactStream)
@@ -63,7 +64,7 @@ extension Node {
             let spine = try Spine(csv: bytes, timeColumn: request.timeColumn, plan: plan)
             return (spine, .artifact(spine.digest))
         case .stream(let name):
-            let (stream, version) = try Reproduction(log, catalog.catalog, registry)
+            let (stream, version) = try Reproduction(log, catalog.catalog, registry, offline: offline)
                 .declaredStream(name)
             return (
                 try Spine(stream: stream, log, upTo: basis, plan: plan),
@@ -74,7 +75,7 @@ extension Node {
 
     /// Builds a training set again from its manifest, and proves that it is the same.
     func reproduceTrainingSet(_ id: String) throws -> TrainingSet {
-        try Reproduction(log, catalog.catalog, registry)
+        try Reproduction(log, catalog.catalog, registry, offline: offline)
             .reproduce(try registry.registry.manifest(id))
     }
 }

@@ -10,8 +10,14 @@ public struct Reproduction {
     private let log: Log
     private let catalog: Catalog
     private let registry: RegistryProjection
+    private let offline: OfflineStore?
 
-    public init(_ log: Log, _ catalog: Catalog, _ registry: RegistryProjection) {
+    /// - Parameter offline: see `TrainingSet.init`.
+    public init(
+        _ log: Log, _ catalog: Catalog, _ registry: RegistryProjection,
+        offline: OfflineStore? = nil
+    ) {
+        self.offline = offline
         self.log = log
         self.catalog = catalog
         self.registry = registry
@@ -57,7 +63,8 @@ public struct Reproduction {
             service: recipe.service, definitions: definitions, versions: versions,
             mode: recipe.mode, basis: recipe.basis, threads: threads)
         let spine = try self.spine(recipe, try request.plan())
-        return try TrainingSet(log, request, spine, source: recipe.spine, progress: progress)
+        return try TrainingSet(
+            log, request, spine, source: recipe.spine, offline: offline, progress: progress)
     }
 
     private func spine(_ recipe: TrainingRecipe, _ plan: ServicePlan) throws -> Spine {

@@ -67,6 +67,17 @@ extension Column {
         finish(valid, nulls: valid.count - source.count)
     }
 
+    /// Adds the rows of another column of the same type.
+    public mutating func append(_ other: Column) {
+        precondition(type == other.type, "column \(name) holds \(type), not \(other.type)")
+        let base = bytes.count
+        words += other.words
+        bytes += other.bytes
+        bits.append(packed: other.bits.bytes.raw, count: other.bits.count)
+        for end in other.offsets.dropFirst() { offsets.append(base + end) }
+        finish(other.validity, nulls: other.nullCount)
+    }
+
     private mutating func finish(_ valid: Bitmap, nulls: Int) {
         validity.append(packed: valid.bytes.raw, count: valid.count)
         nullCount += nulls
