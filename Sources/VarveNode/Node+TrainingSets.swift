@@ -20,7 +20,8 @@ extension Node {
 
     /// Where the rows of a training set come from.
     enum SpineInput {
-        case csv([UInt8])
+        /// A CSV, Parquet or Arrow file.
+        case file([UInt8])
         case stream(String)
     }
 
@@ -42,7 +43,7 @@ extension Node {
         let (spine, source) = try spine(request, try build.plan(), basis)
         let set = try TrainingSet(
             log, build, spine, source: source, offline: offline, progress: progress)
-        if case .csv(let bytes) = request.spine {
+        if case .file(let bytes) = request.spine {
             for batch in try registry.batches(storing: bytes, time: clock.now()).batches {
                 try record(batch, in: Registry.artifactStream)
             }
@@ -60,8 +61,8 @@ extension Node {
         _ request: TrainingSetRequest, _ plan: ServicePlan, _ basis: Position
     ) throws -> (Spine, SpineSource) {
         switch request.spine {
-        case .csv(let bytes):
-            let spine = try Spine(csv: bytes, timeColumn: request.timeColumn, plan: plan)
+        case .file(let bytes):
+            let spine = try Spine(file: bytes, timeColumn: request.timeColumn, plan: plan)
             return (spine, .artifact(spine.digest))
         case .stream(let name):
             let (stream, version) = try Reproduction(log, catalog.catalog, registry, offline: offline)
@@ -71,6 +72,13 @@ extension Node {
                 .stream(name, version: version)
             )
         }
+    }
+
+    /// How two training sets differ, and why.
+    func diffTrainingSets(_ first: String, _ second: String) throws -> TrainingDiff {
+        try TrainingDiff(
+            try registry.registry.manifest(first), try registry.registry.manifest(second),
+            Reproduction(log, catalog.catalog, registry, offline: offline))
     }
 
     /// Builds a training set again from its manifest, and proves that it is the same.

@@ -48,6 +48,23 @@ public struct Reproduction {
         return set
     }
 
+    /// Builds the set that a manifest describes, whatever its columns are to be.
+    public func rebuild(_ recipe: TrainingRecipe) throws -> TrainingSet {
+        try rebuild(recipe, with: recipe)
+    }
+
+    /// Builds the set that a manifest describes, but with the definitions of another one.
+    public func rebuild(
+        _ recipe: TrainingRecipe, with other: TrainingRecipe
+    ) throws -> TrainingSet {
+        guard let definitions = try catalog.definitions(other.versions) else {
+            throw TrainingError.notReproduced(
+                id: other.id,
+                reason: "the catalog has no definitions with digest \(other.versions.digest)")
+        }
+        return try rebuild(recipe, definitions, other.versions)
+    }
+
     /// Builds the set that a manifest describes, but with other definitions of its service.
     public func rebuild(
         _ recipe: TrainingRecipe, _ definitions: Definitions, _ versions: ServiceVersions
@@ -71,7 +88,7 @@ public struct Reproduction {
         switch recipe.spine {
         case .artifact(let digest):
             return try Spine(
-                csv: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
+                file: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
         case .stream(let name, let version):
             let stream = try declaredStream(name, version: version).definition
             return try Spine(stream: stream, log, upTo: recipe.basis, plan: plan)

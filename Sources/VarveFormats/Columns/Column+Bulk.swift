@@ -78,6 +78,15 @@ extension Column {
         finish(other.validity, nulls: other.nullCount)
     }
 
+    /// An int64 column as float64, each value the nearest one; nil for other types.
+    public func widened() -> Column? {
+        guard type == .int64 else { return nil }
+        var column = Column(name: name, type: .float64)
+        column.words = words.map { Double(Int64(bitPattern: $0)).bitPattern }
+        (column.validity, column.count, column.nullCount) = (validity, count, nullCount)
+        return column
+    }
+
     private mutating func finish(_ valid: Bitmap, nulls: Int) {
         validity.append(packed: valid.bytes.raw, count: valid.count)
         nullCount += nulls
