@@ -6,7 +6,7 @@ public import VarveProjections
 
 /// Where a spine comes from, so that it can be had again.
 public enum SpineSource: Sendable, Equatable {
-    /// A CSV text kept in `varve.artifacts` under its digest.
+    /// The bytes of a CSV, Parquet or Arrow file kept in `varve.artifacts` under its digest.
     case artifact(Digest)
     /// The records of a stream below the basis, read by one version of its definition.
     case stream(String, version: Int)
@@ -46,20 +46,20 @@ public struct TrainingManifest: Sendable, Equatable {
         /// The baseline for monitoring; nil for columns that are not numbers.
         public let profile: Profile?
 
-        init(
-            field: Field, values: [FeatureValue], digest: Digest, leaks: Int, latestDiffers: Int
-        ) {
+        init(field: Field, cells: FeatureCells, digest: Digest, leaks: Int, latestDiffers: Int) {
             self.field = field
             self.digest = digest
             self.leaks = leaks
             self.latestDiffers = latestDiffers
+            var counts = Array(repeating: 0, count: 256)
+            for status in cells.statuses { counts[Int(status)] += 1 }
             statuses = FeatureStatus.allCases.compactMap { status in
-                let count = values.count { $0.status == status }
+                let count = counts[Int(status.rawValue)]
                 return count == 0 ? nil : (status, count)
             }
             profile =
                 [.bool, .int64, .float64].contains(field.type)
-                ? Profile(baseline: values.map { Profile.number($0.value) }) : nil
+                ? Profile(baseline: (0..<cells.count).map { cells.number($0) }) : nil
         }
 
         public static func == (left: Column, right: Column) -> Bool { left.json == right.json }

@@ -1,5 +1,5 @@
 /// Where a fact is: its block, counting the open one as the last, and its place there.
-struct FactPlace: Sendable {
+struct FactPlace: Sendable, Equatable {
     var block: Int
     var index: Int
 }

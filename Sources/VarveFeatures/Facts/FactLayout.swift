@@ -56,6 +56,9 @@ enum FactState: UInt64 {
     case absent = 0
     case null = 1
     case present = 2
+
+    /// The state where it is kept by itself.
+    var byte: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
 }
 
 extension Span<UInt64> {

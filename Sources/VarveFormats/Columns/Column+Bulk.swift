@@ -67,6 +67,26 @@ extension Column {
         finish(valid, nulls: valid.count - source.count)
     }
 
+    /// Adds the rows of another column of the same type.
+    public mutating func append(_ other: Column) {
+        precondition(type == other.type, "column \(name) holds \(type), not \(other.type)")
+        let base = bytes.count
+        words += other.words
+        bytes += other.bytes
+        bits.append(packed: other.bits.bytes.raw, count: other.bits.count)
+        for end in other.offsets.dropFirst() { offsets.append(base + end) }
+        finish(other.validity, nulls: other.nullCount)
+    }
+
+    /// An int64 column as float64, each value the nearest one; nil for other types.
+    public func widened() -> Column? {
+        guard type == .int64 else { return nil }
+        var column = Column(name: name, type: .float64)
+        column.words = words.map { Double(Int64(bitPattern: $0)).bitPattern }
+        (column.validity, column.count, column.nullCount) = (validity, count, nullCount)
+        return column
+    }
+
     private mutating func finish(_ valid: Bitmap, nulls: Int) {
         validity.append(packed: valid.bytes.raw, count: valid.count)
         nullCount += nulls

@@ -30,7 +30,7 @@ public struct Column: Sendable, Equatable {
     var validity: Bitmap
     var bits: Bitmap
     /// int64 and timestamp as two's complement, float64 as its bit pattern.
-    var words: [UInt64] = []
+    public internal(set) var words: [UInt64] = []
     /// Where each string starts in `bytes`, and where the last one ends. Empty for other types.
     var offsets: [Int]
     var bytes: [UInt8] = []

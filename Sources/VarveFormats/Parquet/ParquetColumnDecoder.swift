@@ -328,7 +328,8 @@ extension ParquetColumnDecoder {
                 // 1970-01-01 is Julian day 2 440 588.
                 let day = Int64(values.littleEndian(at: 12 * index + 8, as: Int32.self)) - 2_440_588
                 guard nanoseconds % 1000 == 0 else { throw inexact(nanoseconds) }
-                words.append(UInt64(bitPattern: day * 86_400_000_000 + nanoseconds / 1000))
+                words.append(
+                    UInt64(bitPattern: try microseconds(day: day, nanoseconds / 1000)))
             }
         case .text: preconditionFailure("texts are read by their own")
         }
@@ -352,6 +353,13 @@ extension ParquetColumnDecoder {
                     ? UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: word))) : word)
         }
         try convert(&words, from: 0)
+    }
+
+    private func microseconds(day: Int64, _ rest: Int64) throws -> Int64 {
+        let (start, isFar) = day.multipliedReportingOverflow(by: 86_400_000_000)
+        let (sum, isFarther) = start.addingReportingOverflow(rest)
+        if isFar || isFarther { throw inexact(day) }
+        return sum
     }
 
     private func inexact(_ value: Int64) -> ParquetError {
@@ -384,7 +392,7 @@ extension ParquetColumnDecoder {
         case .date:
             for index in start..<words.count {
                 let day = Int64(Int32(truncatingIfNeeded: words[index]))
-                words[index] = UInt64(bitPattern: day * 86_400_000_000)
+                words[index] = UInt64(bitPattern: try microseconds(day: day, 0))
             }
         case .time(let unitsPerSecond):
             if unitsPerSecond == 1_000_000 { return }

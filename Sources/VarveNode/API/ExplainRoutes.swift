@@ -3,6 +3,7 @@ import VarveFeatures
 import VarveFormats
 import VarveProjections
 import VarveProtocols
+import VarveSystem
 
 extension NodeAPI {
     /// Facts that an explanation lists of either kind, unless asked for another number.

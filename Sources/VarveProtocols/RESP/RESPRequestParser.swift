@@ -86,6 +86,7 @@ public struct RESPRequestParser: Sendable {
                 arguments[index] = range.lowerBound + start..<range.upperBound + start
             }
         }
+        defer { progress = 0 }
         return .request(count: progress)
     }
 

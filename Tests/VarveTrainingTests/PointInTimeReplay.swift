@@ -3,8 +3,10 @@ import VarveFeatures
 import VarveFormats
 import VarveProjections
 import VarveSystem
+import VarveTraining
 
-/// Computes the service's row for every row of a spine, from a fold that covers the basis.
+/// The slow twin of the sweep: computes the service's row for every row of a spine on its own, from
+/// a fold that covers the basis.
 ///
 /// Rows are independent: they are cut into stretches, one for each core, and put together in the
 /// spine's order. Nothing depends on the number of threads.
