@@ -125,7 +125,7 @@ public final class OnlineStore: Projection {
             try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
-        try state.apply(frame, stream: stream)
+        state.apply(frame, stream: stream)
     }
 
     public func advance(to position: Position) { state.advance(to: position) }
