@@ -35,7 +35,7 @@ import VarveTestSupport
         let error = #expect(throws: SnapshotError.self) {
             try Generation.current(root, files)
         }
-        let message = "\(try #require(error))"
+        let message = describe(error)
         #expect(message.hasPrefix("\(root)/CURRENT: it "), "\(message)")
         #expect(message.contains("delete it and restart"))
     }
