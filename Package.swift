@@ -90,6 +90,13 @@ let tests: [(name: String, edges: [String])] = [
             "VarveTestSupport",
         ]
     ),
+    (
+        "CommandTests",
+        [
+            "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols",
+            "VarveNode", "VarveTestSupport",
+        ]
+    ),
     ("TidyTests", []),
 ]
 

@@ -114,6 +114,7 @@ extension Node {
         _ name: String, _ reader: OnlineReader
     ) throws -> PreparedService {
         if let service = reader.pinned.services[name] { return service }
+        try checkCaughtUp()
         guard catalog.catalog.history(.service, name).isEmpty else {
             throw NodeError.conflict(
                 "service \(name) needs features that the live generation does not have; run"
@@ -127,6 +128,7 @@ extension Node {
     /// A view's number, by its name.
     func view(_ name: String, _ reader: OnlineReader) throws(NodeError) -> Int {
         guard let index = reader.index(ofView: name) else {
+            try checkCaughtUp()
             throw NodeError.notFound(
                 "there is no view \(name); the views are "
                     + reader.definitions.views.map(\.name).joined(separator: ", "))
