@@ -134,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: dependencies([
-                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols", "VarveNode",
+                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols",
+                "VarveProjections", "VarveNode",
             ]),
             swiftSettings: settings
         ),
