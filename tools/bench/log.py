@@ -326,8 +326,10 @@ def main():
             with system() as peer:
                 for size, producers in ((100, 1), (100, 8), (1000, 1), (1000, 8)):
                     count = arguments.megabytes * 1_000_000 // size
-                    # Those that take one sync for few records get less to do.
-                    count = count // 10 if system in (Nats,) else count // 2 if size == 100 else count
+                    if size == 100:
+                        count //= 2
+                    if system is Nats:
+                        count = min(count, 40_000)
                     before = processor_seconds(peer.process)
                     seconds = peer.append(size, count, producers)
                     spent = processor_seconds(peer.process) - before
