@@ -24,20 +24,21 @@ class Node:
     def __init__(self, directory, *arguments):
         self.directory = directory
         self.arguments = arguments
-        self.ports = ["0", "0"]
+        self.ports = ["0", "0", "0"]
         self.start()
 
     def start(self):
         self.errors = open(os.path.join(self.directory, "node.stderr"), "ab")
         self.process = subprocess.Popen(
             [VARVE, "serve", "--json", "--dir", self.directory, "--kafka-port", self.ports[0],
-             "--http-port", self.ports[1], *self.arguments],
+             "--http-port", self.ports[1], "--resp-port", self.ports[2], *self.arguments],
             stdout=subprocess.PIPE, stderr=self.errors)
         address = json.loads(self.process.stdout.readline())
         self.kafka = address["kafka"]
         self.http = address["http"]
+        self.resp = address["resp"]
         # A restart is at the same ports, as clients expect.
-        self.ports = [self.kafka.rsplit(":", 1)[1], self.http.rsplit(":", 1)[1]]
+        self.ports = [each.rsplit(":", 1)[1] for each in (self.kafka, self.http, self.resp)]
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

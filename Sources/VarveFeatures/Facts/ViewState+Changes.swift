@@ -3,6 +3,57 @@ import VarveBytes
 /// When a feature's value may change: between two neighbouring moments of this list it is the same
 /// at every T (but for `time_since_last`, which grows with T).
 extension ViewState {
+    /// The positions of the records that changed an entity's facts, ascending: its facts', and
+    /// those that amended or retracted them.
+    public func positions(of key: EntityKey) -> [Int64] {
+        guard let facts = facts(of: key) else { return [] }
+        var positions: Set<Int64> = []
+        let stride = plan.stride
+        facts.forEachBlock { block in
+            let words = block.words.span
+            for index in 0..<block.count(stride) {
+                positions.insert(words.integer(index * stride + FactLayout.position))
+            }
+            for index in Swift.stride(from: 0, to: block.replaced.count, by: 2)
+            where block.replaced[index] != FactBlock.never {
+                positions.insert(block.replaced[index])
+            }
+        }
+        return positions.sorted()
+    }
+
+    /// Whether an entity has the same facts, bit for bit, in another state of an equal view: then
+    /// it has the same features at every T.
+    public func hasSameFacts(of key: EntityKey, as other: ViewState) -> Bool {
+        guard plan.layout == other.plan.layout else { return false }
+        let (left, right) = (shard(of: key), other.shard(of: key))
+        guard let one = left.find(key.bytes.raw, key.hash),
+            let two = right.find(key.bytes.raw, key.hash)
+        else { return false }
+        // Texts have numbers of their own in each shard.
+        func content(_ shard: ViewShard, _ number: Int) -> (words: [UInt64], replaced: [Int64]) {
+            var (words, replaced): ([UInt64], [Int64]) = ([], [])
+            shard.entities[number].facts.forEachBlock { block in
+                let count = block.count(plan.stride)
+                words += block.words
+                replaced += block.replaced.isEmpty
+                    ? Array(repeating: FactBlock.never, count: 2 * count) : block.replaced
+            }
+            return (words, replaced)
+        }
+        let (here, there) = (content(left, one), content(right, two))
+        guard here.words.count == there.words.count, here.replaced == there.replaced else {
+            return false
+        }
+        let texts = Set(plan.layout.textWords)
+        return here.words.indices.allSatisfy { index in
+            texts.contains(index % plan.stride)
+                ? left.texts[here.words[index]].utf8.elementsEqual(
+                    right.texts[there.words[index]].utf8)
+                : here.words[index] == there.words[index]
+        }
+    }
+
     /// The moments at which a fact enters or leaves the feature's window, or expires, ascending;
     /// of facts that still stand.
     public func changes(ofFeature feature: Int, _ key: EntityKey) -> [Int64] {

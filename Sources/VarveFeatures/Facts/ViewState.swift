@@ -104,9 +104,14 @@ public struct ViewState: Sendable {
         return values
     }
 
+    /// The shard that an entity is in, if anywhere.
+    func shard(of key: EntityKey) -> ViewShard {
+        shards[ViewShard.index(key.hash, bits: shardBits)]
+    }
+
     /// The facts of an entity; nil when it was never seen.
     func facts(of key: EntityKey) -> EntityFacts? {
-        let shard = shards[ViewShard.index(key.hash, bits: shardBits)]
+        let shard = shard(of: key)
         return shard.find(key.bytes.raw, key.hash).map { shard.entities[$0].facts }
     }
 }

@@ -13,7 +13,7 @@ extension NodeAPI {
             Route(
                 "POST", "/v1/services/*/read",
                 "A service's features for {keys, inputs, at?, min_position?}, or for {rows: [{keys,"
-                    + " inputs}], at?, min_position?} column by column"
+                    + " inputs}], at?, min_position?, as_of?} column by column"
             ) { call in
                 let body = try call.json()
                 if let position = try Self.minimumPosition(body, node) {
@@ -39,8 +39,8 @@ extension NodeAPI {
             },
             Route(
                 "POST", "/v1/views/*/read",
-                "A view's features for {keys, at?, min_position?}, or for {rows: [{keys}], at?,"
-                    + " min_position?} column by column"
+                "A view's features for {keys, at?, min_position?, as_of?}, or for {rows: [{keys}], at?,"
+                    + " min_position?, as_of?} column by column"
             ) { call in
                 let body = try call.json()
                 if let position = try Self.minimumPosition(body, node) {
@@ -82,7 +82,7 @@ extension NodeAPI {
         -> HTTPResponse
     {
         let time = try Self.time(body) ?? node.clock.now()
-        let reader = node.online.reader
+        let reader = try Self.reader(body, node)
         let index = try node.view(name, reader)
         let view = reader.definitions.views[index]
         if let rows = try rows(body) {
@@ -110,7 +110,7 @@ extension NodeAPI {
         _ node: Node, _ name: String, _ body: JSON, _ rows: [JSON]
     ) throws -> HTTPResponse {
         let time = try Self.time(body) ?? node.clock.now()
-        let reader = node.online.reader
+        let reader = try Self.reader(body, node)
         let service = try node.service(name, reader)
         let found = try rows.map { row in
             let keys = try Node.values(
@@ -189,15 +189,30 @@ extension NodeAPI {
         return Dictionary(members.map { ($0.name, $0.value) }) { $1 }
     }
 
+    /// What a request reads from: the newest state, or, with `as_of`, that of an earlier position.
+    private static func reader(_ body: JSON, _ node: Node) throws -> OnlineReader {
+        guard let position = try self.position(body, "as_of", node) else {
+            return node.online.reader
+        }
+        try node.settle(position, in: [node.online])
+        return node.online.reader.asOf(position)
+    }
+
     /// The position that a request wants to be read at, or later; nil when it is missing.
     static func minimumPosition(_ body: JSON, _ node: Node) throws -> Position? {
-        switch body["min_position"] {
+        try position(body, "min_position", node)
+    }
+
+    private static func position(
+        _ body: JSON, _ name: String, _ node: Node
+    ) throws -> Position? {
+        switch body[name] {
         case nil, .null?: return nil
         case .string(let text)?: return try position(text, node)
         case .integer(let number)?: return try position("\(number)", node)
         case let other?:
             throw NodeError.badRequest(
-                "min_position is \(other.text), expected a text such as"
+                "\(name) is \(other.text), expected a text such as"
                     + " \"\(node.log.id.text(of: Position(123)))\"")
         }
     }

@@ -78,6 +78,7 @@ extension NodeAPI {
                                 "lag",
                                 .integer(node.log.commitPosition.value - status.position.value)),
                             .init("blocked", status.blocked.map { .string($0) } ?? .null),
+                            .init("unsaved", status.unsaved.map { .string($0) } ?? .null),
                         ])
                     })),
             .init("online_generation", .integer(Int64(online.generation.number))),

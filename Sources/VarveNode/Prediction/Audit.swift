@@ -68,7 +68,8 @@ struct Auditor {
             prediction: prediction, position: position, differences: differences)
     }
 
-    private mutating func featureDifferences(_ prediction: PredictionRecord) throws -> [String] {
+    /// Where the features of a prediction differ from a replay, one sentence each; see `audit`.
+    mutating func featureDifferences(_ prediction: PredictionRecord) throws -> [String] {
         guard var replayed = try replayed(prediction) else {
             return [
                 "the catalog has no definitions with digest \(prediction.definitions.digest)"

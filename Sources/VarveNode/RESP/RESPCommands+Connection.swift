@@ -133,7 +133,7 @@ extension RESPCommands {
                 writer.null()
                 continue
             }
-            writer.array(6)
+            writer.array(10)
             writer.bulk(row.name)
             writer.integer(row.arity)
             writer.array(2)
@@ -142,6 +142,11 @@ extension RESPCommands {
             writer.integer(row.keys.0)
             writer.integer(row.keys.1)
             writer.integer(row.keys.2)
+            // Categories, then hints, specifications of keys, and subcommands, of which none are told.
+            writer.array(2)
+            writer.simple("@read")
+            writer.simple("@fast")
+            for _ in 0..<3 { writer.array(0) }
         }
     }
 

@@ -14,6 +14,18 @@ public struct OnlineReader: Sendable {
         position = state.position
     }
 
+    private init(_ state: LiveState, _ position: Position) {
+        self.state = state
+        self.position = position
+    }
+
+    /// The same state as of an earlier position: what it answers is the function of log[0, end)
+    /// under the definitions of today.
+    public func asOf(_ end: Position) -> OnlineReader {
+        precondition(end <= position, "as of \(end.value), beyond \(position.value)")
+        return OnlineReader(state, end)
+    }
+
     public var generation: Generation { state.generation }
     public var pinned: PinnedDefinitions { state.pinned }
     public var definitions: Definitions { state.pinned.definitions }
