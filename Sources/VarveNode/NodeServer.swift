@@ -9,18 +9,20 @@ public final class NodeServer: Sendable {
     private let kafka: KafkaServer
     private let http: HTTPServer
     private let host: String
+    private let httpHost: String
 
     /// Starts to listen.
     /// - Parameter report: told what went wrong with connections.
-    /// - Throws: `NodeError.badRequest` for an address that is not loopback; `SystemError` when a
-    ///   port is taken.
+    /// - Throws: `NodeError.badRequest` for an address that is not loopback, unless there are users;
+    ///   `SystemError` when a port is taken.
     public init(
         _ node: Node, _ options: NodeOptions, report: @escaping @Sendable (String) -> Void
     ) throws {
-        guard Self.isLoopback(options.host) else {
+        guard try Self.isLoopback(options.host) || UserTable(node.log).isProtected else {
             throw NodeError.badRequest(
                 "host is \(options.host), expected a loopback address: no credentials are"
-                    + " configured, so nobody outside this machine may connect")
+                    + " configured, so nobody outside this machine may connect; PUT /v1/users/NAME"
+                    + " makes a user")
         }
         self.node = node
         host = options.host
@@ -32,7 +34,10 @@ public final class NodeServer: Sendable {
         kafka = try KafkaServer(
             log: node.log, options: kafkaOptions, gate: node.gate, report: report)
         var httpOptions = HTTPServer.Options()
-        httpOptions.host = options.host
+        // HTTP knows no users: it stays on this machine.
+        let httpHost = Self.isLoopback(options.host) ? options.host : "127.0.0.1"
+        httpOptions.host = httpHost
+        self.httpHost = httpHost
         httpOptions.port = options.httpPort
         let api = NodeAPI(node)
         do {
@@ -56,7 +61,7 @@ public final class NodeServer: Sendable {
     /// Where the listeners are: `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080"}`.
     public var address: JSON {
         [
-            "kafka": .string("\(host):\(kafka.port)"), "http": .string("\(host):\(http.port)"),
+            "kafka": .string("\(host):\(kafka.port)"), "http": .string("\(httpHost):\(http.port)"),
         ]
     }
 
