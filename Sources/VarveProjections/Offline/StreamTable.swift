@@ -78,13 +78,12 @@ struct StreamTable {
         return days.count - 1
     }
 
-    /// Takes out the rows of some days, which then begin anew.
-    mutating func take(where isWanted: (Day) -> Bool) -> [Day] {
-        let taken = days.filter(isWanted)
-        days.removeAll(where: isWanted)
-        rowCount -= taken.reduce(0) { $0 + $1.rowCount }
+    /// Removes the rows of some days, which then begin anew.
+    mutating func remove(days numbers: Set<Int64>) {
+        if numbers.isEmpty { return }
+        days.removeAll { numbers.contains($0.number) }
+        rowCount = days.reduce(0) { $0 + $1.rowCount }
         places = Dictionary(
             days.enumerated().map { ($1.number, $0) }, uniquingKeysWith: { first, _ in first })
-        return taken
     }
 }

@@ -61,16 +61,19 @@ struct TableDirectory {
     private mutating func write(
         _ stream: String, where isWanted: (StreamTable.Day) -> Bool = { _ in true }
     ) throws {
-        guard var table = tables[stream] else { return }
-        let days = table.take(where: isWanted)
+        guard let table = tables[stream] else { return }
         let options = ParquetFile.Options(required: table.required)
-        for day in days {
-            let rows = Table(
-                columns: day.columns, metadata: table.stream.tableMetadata)
-            try put(TableFile(day: day.number, positions: day.positions), rows, stream, options)
-            changed[stream, default: []].insert(day.number)
+        var written: Set<Int64> = []
+        // Rows that are on disk wait no longer, also when the next day's cannot be written.
+        defer {
+            tables[stream]?.remove(days: written)
+            changed[stream, default: []].formUnion(written)
         }
-        tables[stream] = table
+        for day in table.days where isWanted(day) {
+            let rows = Table(columns: day.columns, metadata: table.stream.tableMetadata)
+            try put(TableFile(day: day.number, positions: day.positions), rows, stream, options)
+            written.insert(day.number)
+        }
     }
 
     private func put(
@@ -128,7 +131,11 @@ extension TableDirectory {
                 if let file = TableFile(directory: directory, name: name) { found.append(file) }
             }
         }
-        return found.sorted {
+        // A merged file whose parts could not be removed stands for them.
+        let days = Dictionary(grouping: found, by: \.day)
+        return found.filter { file in
+            !(days[file.day]?.contains { $0.contains(file) } ?? false)
+        }.sorted {
             ($0.day, $0.positions.lowerBound) < ($1.day, $1.positions.lowerBound)
         }
     }
@@ -161,10 +168,7 @@ extension TableDirectory {
                     try files.remove("\(place)/\(name)")
                     continue
                 }
-                let isMerged = known.contains {
-                    $0 != file && $0.positions.lowerBound <= file.positions.lowerBound
-                        && file.positions.upperBound <= $0.positions.upperBound
-                }
+                let isMerged = known.contains { $0.contains(file) }
                 if isMerged || file.positions.lowerBound >= position.value {
                     try files.remove("\(place)/\(name)")
                 }
