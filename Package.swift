@@ -105,7 +105,10 @@ let tools: [Target] = [
         path: "Tests/varve-simulate", swiftSettings: settings),
     .executableTarget(
         name: "varve-bench",
-        dependencies: dependencies(["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog"]),
+        dependencies: dependencies([
+            "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
+            "VarveProjections",
+        ]),
         path: "tools/bench/micro", swiftSettings: settings),
 ]
 

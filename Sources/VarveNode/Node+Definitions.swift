@@ -44,9 +44,8 @@ extension Node {
 
     /// Views whose newest version is not the one that the live generation folds.
     func viewsToRebuild() -> [String] {
-        let live = online.read { state in
-            state.pinned.versions.filter { $0.kind == .view }.map { ($0.name, $0.number) }
-        }
+        let live = online.reader.pinned.versions.filter { $0.kind == .view }
+            .map { ($0.name, $0.number) }
         let newest = catalog.catalog
         return live.compactMap { name, number in
             newest.history(.view, name).last?.number == number ? nil : name

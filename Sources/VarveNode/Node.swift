@@ -47,6 +47,7 @@ public final class Node: Sendable {
             online = try OnlineStore(log, catalog, root: "\(projections)/online", files: files)
             offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
             monitoring = MonitoringProjection(registry)
+            try monitoring.resume(log)
             gate = StreamGate(try catalog.catalog.definitions())
             models = ModelCache(registry)
             projector = Projector(log)

@@ -50,12 +50,12 @@ final class StreamGate: AppendGate {
                     .reservedStream, message: "stream \(stream.name) is written by the node only")
                 : .accept([])
         }
-        guard header.compression == Compression.none || header.compression == .lz4 else {
+        guard header.compression?.isReadable ?? false else {
             let codec = header.compression.map { "\($0)" } ?? "unknown"
             return .refuse(
                 .unsupportedCompression,
                 message: "stream \(stream.name) is declared, so its records are read, and codec"
-                    + " \(codec) is not; use compression.type=lz4 or none")
+                    + " \(codec) is not; use compression.type=lz4")
         }
         var faults: [RecordFault] = []
         var slots: [Value] = []

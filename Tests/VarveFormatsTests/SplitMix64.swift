@@ -45,4 +45,20 @@ struct SplitMix64: RandomNumberGenerator {
     mutating func integer() -> Int64 {
         Int64(truncatingIfNeeded: next()) >> Int64(below(64))
     }
+
+    /// The bytes with a few changed, removed, doubled or set to extremes.
+    mutating func mutated(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        for _ in 0...below(4) where !bytes.isEmpty {
+            let index = below(bytes.count)
+            switch below(5) {
+            case 0: bytes[index] ^= 1 << UInt8(below(8))
+            case 1: bytes[index] = UInt8(truncatingIfNeeded: next())
+            case 2: bytes[index] = [0, 0x7f, 0x80, 0xff][below(4)]
+            case 3: bytes.remove(at: index)
+            default: bytes.insert(bytes[index], at: index)
+            }
+        }
+        return bytes
+    }
 }

@@ -56,8 +56,8 @@ public struct SetSemantics: Sendable {
         let visible = facts.filter { fact in
             guard !fact.isRetraction, isKnown(fact, visibility), isBefore(fact.eventTime, cutoff)
             else { return false }
-            let isReplaced = facts.contains { other in
-                other.position > fact.position && other.id != nil && other.id == fact.id
+            let isReplaced = fact.id != nil && facts.contains { other in
+                other.position > fact.position && other.id == fact.id
                     && isKnown(other, visibility)
             }
             let slots = view.entity.compactMap { stream.index(of: $0.name) }

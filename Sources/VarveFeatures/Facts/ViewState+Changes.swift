@@ -11,7 +11,7 @@ extension ViewState {
         // Strict on T: a fact at t is visible from t + 1 on.
         let step: Int64 = self.plan.view.includesCutoff ? 0 : 1
         var moments: [Int64] = []
-        moments.reserveCapacity(2 * facts.count)
+        moments.reserveCapacity(2 * facts.count(self.plan.stride))
         /// Moments beyond the end of time never come.
         func add(_ time: Int64, _ delays: Int64...) {
             var moment = time
@@ -22,7 +22,7 @@ extension ViewState {
             }
             moments.append(moment)
         }
-        for time in facts.eventTimes {
+        for time in facts.eventTimes(self.plan.stride) {
             if case .length(let length, let lag, let hop) = plan.window {
                 add(time, lag, step)
                 if hop == 0 {
@@ -42,5 +42,15 @@ extension ViewState {
         distinct.reserveCapacity(moments.count)
         for moment in moments where moment != distinct.last { distinct.append(moment) }
         return distinct
+    }
+}
+
+extension EntityFacts {
+    fileprivate func eventTimes(_ stride: Int) -> [Int64] {
+        var times: [Int64] = []
+        forEachBlock { block in
+            for index in 0..<block.count(stride) { times.append(block.eventTime(index, stride)) }
+        }
+        return times
     }
 }

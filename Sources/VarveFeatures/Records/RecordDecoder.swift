@@ -14,6 +14,8 @@ public struct RecordDecoder: Sendable {
     private let idSlot: Int?
     private let expectations: [Expectation]
     private let ignoresUnknownFields: Bool
+    /// Slots whose values are wanted; a text of another is checked, and left empty.
+    private var isWanted: [Bool]
 
     /// A decoder for a stream whose definition has been checked.
     /// - Parameter ignoresUnknownFields: for records that a newer definition accepted.
@@ -22,6 +24,7 @@ public struct RecordDecoder: Sendable {
         self.ignoresUnknownFields = ignoresUnknownFields
         names = stream.fields.map { Array($0.name.utf8) }
         expectations = stream.expectations
+        isWanted = Array(repeating: true, count: stream.fields.count)
         eventTimeSlot =
             switch stream.eventTime {
             case .record: nil
@@ -30,6 +33,16 @@ public struct RecordDecoder: Sendable {
         knownTimeSlot =
             if case .field(let name) = stream.knownTime { stream.index(of: name) } else { nil }
         idSlot = stream.id.flatMap { stream.index(of: $0) }
+    }
+
+    /// The same decoder for readers of some slots and of times and ids: it refuses the same
+    /// records, but makes no texts that nobody reads.
+    public func reading(_ slots: Set<Int>) -> RecordDecoder {
+        var decoder = self
+        decoder.isWanted = stream.fields.indices.map {
+            slots.contains($0) || $0 == eventTimeSlot || $0 == knownTimeSlot || $0 == idSlot
+        }
+        return decoder
     }
 
     /// Reads one record's value.
@@ -55,7 +68,12 @@ public struct RecordDecoder: Sendable {
                     }
                     seen |= 1 << UInt64(slot)
                 }
-                slots[slot] = try read(try scanner.scalar(), scanner, stream.fields[slot])
+                let scalar = try scanner.scalar()
+                if case .string = scalar, !isWanted[slot], stream.fields[slot].type == .string {
+                    slots[slot] = .string("")
+                } else {
+                    slots[slot] = try read(scalar, scanner, stream.fields[slot])
+                }
                 next = slot + 1
             }
             try scanner.end()

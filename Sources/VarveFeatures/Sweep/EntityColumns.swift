@@ -61,7 +61,7 @@ struct EntityColumns {
                 values.states = placed(0) { batch in
                     batch.lanes[lane].states.isEmpty
                         ? Array(
-                            repeating: FactColumn.State.present.rawValue, count: batch.count)
+                            repeating: FactState.present.byte, count: batch.count)
                         : batch.lanes[lane].states
                 }
             }
@@ -114,7 +114,7 @@ struct EntityColumns {
     /// Gives a lane the facts of one entity: shared where it leaves none out, else copied.
     func load(_ sweep: inout LaneSweep, _ lane: Int, _ range: Range<Int>) {
         let values = lanes[lane]
-        let absent = FactColumn.State.absent.rawValue
+        let absent = FactState.absent.byte
         guard !values.states.isEmpty, values.states[range].contains(absent) else {
             sweep.eventTimes = eventTimes
             sweep.knownTimes = knownTimes

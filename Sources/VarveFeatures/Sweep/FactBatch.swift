@@ -3,7 +3,7 @@ public import VarveFormats
 
 /// What facts contribute to one lane of a view, as columns.
 struct LaneValues: Sendable {
-    /// `FactColumn.State` of each fact; empty while every one is present.
+    /// `FactState` of each fact; empty while every one is present.
     var states: [UInt8] = []
     /// The bits of each value; empty for texts and for facts that are only counted.
     var words: [UInt64] = []
@@ -177,7 +177,7 @@ public struct FactReader: Sendable {
             guard let column = columns[slot] else { break }
             if column.nullCount > 0 {
                 found.states = order.map {
-                    (column.isNull(Int($0)) ? FactColumn.State.null : .present).rawValue
+                    (column.isNull(Int($0)) ? FactState.null : .present).byte
                 }
             }
             switch column.type {
@@ -195,7 +195,7 @@ public struct FactReader: Sendable {
                 Self.load([slot], columns, Int(row), &values)
             }
             let value = plan.contribution(plan.lanes[lane], values)
-            var (state, word, text) = (FactColumn.State.present, UInt64(0), "")
+            var (state, word, text) = (FactState.present, UInt64(0), "")
             switch value {
             case nil: state = .absent
             case .null?: state = .null
@@ -205,10 +205,10 @@ public struct FactReader: Sendable {
             case .timestamp(let value)?: word = UInt64(bitPattern: value.microseconds)
             case .string(let value)?: text = value
             }
-            found.states.append(state.rawValue)
+            found.states.append(state.byte)
             if isText { found.texts.append(text) } else { found.words.append(word) }
         }
-        if !found.states.contains(where: { $0 != FactColumn.State.present.rawValue }) {
+        if !found.states.contains(where: { $0 != FactState.present.byte }) {
             found.states = []
         }
         return found
@@ -220,5 +220,14 @@ extension ViewPlan {
     func laneType(_ lane: Int, _ stream: StreamDefinition) -> ValueType {
         if let slot = lanes[lane].slot { return stream.fields[slot].type }
         return lanes[lane].argument?.type ?? .bool
+    }
+}
+
+extension ViewPlan {
+    /// What a record contributes to a lane; nil where the lane's filter leaves it out.
+    fileprivate func contribution(_ lane: Lane, _ slots: [Value]) -> Value? {
+        if let filter = lane.filter, !filter.isTrue(slots) { return nil }
+        if let slot = lane.slot { return slots[slot] }
+        return lane.argument?.evaluate(slots) ?? .bool(true)
     }
 }

@@ -36,7 +36,7 @@ struct LaneSweep {
 
     func isPresent(_ index: Int) -> Bool {
         values.states.isEmpty
-            || values.states[start + index] == FactColumn.State.present.rawValue
+            || values.states[start + index] == FactState.present.byte
     }
 
     func word(_ index: Int) -> UInt64 { values.words.isEmpty ? 1 : values.words[start + index] }
@@ -61,7 +61,7 @@ struct LaneSweep {
         hasRanks = false
         let range = start..<(start + count)
         hasReplaced = !replacedTimes.isEmpty && replacedTimes[range].contains { $0 != .max }
-        let present = FactColumn.State.present.rawValue
+        let present = FactState.present.byte
         let hasNulls = !values.states.isEmpty && values.states[range].contains { $0 != present }
         isPlain = !hasReplaced && !hasNulls
         if isPlain { return }

@@ -123,12 +123,18 @@ public enum RecordBatch {
         switch header.compression {
         case .none?: try forEachRecord(header, payload, body)
         case .lz4?:
-            scratch.removeAll(keepingCapacity: true)
             try LZ4Frame.decompress(payload, into: &scratch, limit: decompressedLimit)
+            try forEachRecord(header, scratch.raw, body)
+        case .gzip?:
+            try Gzip.decompress(payload, into: &scratch, limit: decompressedLimit)
+            try forEachRecord(header, scratch.raw, body)
+        case .snappy?:
+            try Snappy.decompress(payload, into: &scratch, limit: decompressedLimit)
             try forEachRecord(header, scratch.raw, body)
         case let other:
             throw RecordBatchError.unsupported(
-                "\(other.map { "\($0)" } ?? "unknown codec") batches; use lz4 or none")
+                "\(other.map { "\($0)" } ?? "unknown codec") batches; use"
+                    + " compression.type=lz4, gzip, snappy or none")
         }
     }
 

@@ -93,6 +93,9 @@ public enum Compression: UInt8, Sendable {
     case snappy = 2
     case lz4 = 3
     case zstd = 4
+
+    /// Whether Varve reads the records; others are passed on as they are.
+    public var isReadable: Bool { self != .zstd }
 }
 
 /// Why bytes are not a batch that Varve keeps.

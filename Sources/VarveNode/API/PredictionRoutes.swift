@@ -29,6 +29,10 @@ extension NodeAPI {
                         .init("audited", .integer(Int64(summary.count))),
                         .init("different", .integer(Int64(summary.findings.count))),
                         .init("findings", .array(summary.findings.prefix(100).map(\.json))),
+                        .init("unreadable", .integer(Int64(summary.unreadable.count))),
+                        .init(
+                            "first_unreadable",
+                            summary.unreadable.first.map { .string($0) } ?? .null),
                         .init("skewed", .integer(Int64(summary.skewed.count))),
                         .init(
                             "skewed_ids",

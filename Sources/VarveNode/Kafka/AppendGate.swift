@@ -9,8 +9,8 @@ public protocol AppendGate: Sendable {
     func opens(reserved stream: StreamName) -> Bool
     /// Whether a stream's records have declared fields: then its topic is not deleted.
     func isDeclared(_ stream: StreamName) -> Bool
-    /// Judges a batch that is whole: its checksum is right, and its records decode if their codec
-    /// is none or lz4. Called on a connection's thread, so it must not block.
+    /// Judges a batch that is whole: its checksum is right, and its records decode if Varve
+    /// reads their codec. Called on a connection's thread, so it must not block.
     func judge(_ batch: RawSpan, header: RecordBatchHeader, stream: StreamName) -> GateVerdict
 }
 

@@ -94,7 +94,7 @@ struct ProduceWork {
                 .unsupportedCompressionType, "codec \(header.attributes & 7) does not exist")
         }
         // Other codecs pass through: their consumers know them.
-        guard codec == .none || codec == .lz4 else { return header }
+        guard codec.isReadable else { return header }
         do {
             try RecordBatch.forEachRecord(records.raw, scratch: &scratch) { _ in }
         } catch let error as RecordBatchError {

@@ -125,6 +125,11 @@ extension Node {
                 "the model takes \(model.totalWidth) values, service \(service) has"
                     + " \(columns.count) columns: \(columns.map(\.name).joined(separator: ", "))")
         }
+        if columns.contains(where: { $0.name == Monitoring.score }) {
+            throw NodeError.badRequest(
+                "service \(service) has a column \(Monitoring.score): monitoring calls the model's"
+                    + " answer so; rename the column")
+        }
         for column in columns where ![.bool, .int64, .float64].contains(column.type) {
             throw NodeError.badRequest(
                 "column \(column.name) of service \(service) is a \(column.type.rawValue), a model"

@@ -76,27 +76,24 @@ extension Node {
     func serve(_ name: String, _ request: PredictionRequest, _ time: Timestamp) throws
         -> ServedRow
     {
-        try online.read { state in
-            let service = try service(name, state)
-            let keys = try Self.values(
-                service.plan.keyFields, request.keys, what: "key", allowNull: true)
-            let inputs = try Self.values(
-                service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
-            let row = service.plan.row(
-                state.fold.views, keys: keys.map(\.value), inputs: inputs.map(\.value),
-                Visibility(cutoff: time))
-            return ServedRow(
-                row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) },
-                keys: keys, inputs: inputs, position: state.position,
-                versions: service.versions)
-        }
+        let reader = online.reader
+        let service = try service(name, reader)
+        let keys = try Self.values(
+            service.plan.keyFields, request.keys, what: "key", allowNull: true)
+        let inputs = try Self.values(
+            service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
+        let row = reader.row(
+            service, keys: keys.map(\.value), inputs: inputs.map(\.value), at: time)
+        return ServedRow(
+            row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) }, keys: keys,
+            inputs: inputs, position: reader.position, versions: service.versions)
     }
 
     /// A service as the live generation answers it.
     func service(
-        _ name: String, _ state: borrowing OnlineStore.State
+        _ name: String, _ reader: OnlineReader
     ) throws -> PreparedService {
-        if let service = state.pinned.services[name] { return service }
+        if let service = reader.pinned.services[name] { return service }
         guard catalog.catalog.history(.service, name).isEmpty else {
             throw NodeError.conflict(
                 "service \(name) needs features that the live generation does not have; run"
@@ -104,7 +101,17 @@ extension Node {
         }
         throw NodeError.notFound(
             "there is no service \(name); the services are "
-                + state.pinned.services.keys.sorted().joined(separator: ", "))
+                + reader.pinned.services.keys.sorted().joined(separator: ", "))
+    }
+
+    /// A view's number, by its name.
+    func view(_ name: String, _ reader: OnlineReader) throws(NodeError) -> Int {
+        guard let index = reader.index(ofView: name) else {
+            throw NodeError.notFound(
+                "there is no view \(name); the views are "
+                    + reader.definitions.views.map(\.name).joined(separator: ", "))
+        }
+        return index
     }
 
     /// The values a request gives for some fields, in their order.

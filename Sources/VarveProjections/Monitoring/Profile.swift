@@ -29,10 +29,19 @@ public struct Profile: Sendable, Equatable {
     public init(baseline values: [Double?]) {
         let sorted = values.compactMap { $0 }.filter(\.isFinite).sorted()
         var edges: [Double] = []
-        for bin in 1..<Self.binCount where !sorted.isEmpty {
-            // Nearest rank; equal values make equal edges, which are kept once.
-            let edge = sorted[sorted.count * bin / Self.binCount]
-            if edge > (edges.last ?? sorted[0]) { edges.append(edge) }
+        if let least = sorted.first, let largest = sorted.last {
+            // The least value has a bin of its own, and so have values below and above all: where
+            // nearly all values are equal, a rare one that becomes common must show.
+            edges = [least, least.nextUp]
+            for bin in 1..<Self.binCount {
+                // Nearest rank.
+                edges.append(sorted[sorted.count * bin / Self.binCount])
+            }
+            edges.append(largest.nextUp)
+            edges.sort()
+            // Equal values make equal edges, which are kept once.
+            edges = edges.indices.filter { $0 == 0 || edges[$0] > edges[$0 - 1] }
+                .map { edges[$0] }.filter(\.isFinite)
         }
         self.init(edges: edges)
         for value in values { add(value) }

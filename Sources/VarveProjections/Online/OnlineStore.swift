@@ -4,14 +4,19 @@ import VarveFormats
 public import VarveLog
 public import VarveSystem
 
-/// The newest state of every view, in memory, behind one lock: what services read.
+/// The newest state of every view, in memory, sharded by key: what services read, while records
+/// are applied.
 ///
 /// A read at T equals the function of log[0, position) at T, for the position it returns.
 public final class OnlineStore: Projection {
     /// Written into snapshots: another version refolds.
-    public static let codeVersion: UInt32 = 1
+    public static let codeVersion: UInt32 = 2
 
-    /// Everything a read needs, in one value.
+    /// The binary logarithm of the number of shards of each view: enough that a reader seldom
+    /// meets the writer. No answer and no snapshot depends on it.
+    static let shardBits = 6
+
+    /// All of it as a value, at one position.
     public struct State: Sendable {
         public var generation: Generation
         public var pinned: PinnedDefinitions
@@ -35,7 +40,7 @@ public final class OnlineStore: Projection {
     private let catalog: CatalogProjection
     private let root: String
     private let files: any FileSystem
-    private let state: Monitor<State>
+    private let live: Monitor<LiveState>
     /// Why the snapshot found at start was not used; nil when it was, or there was none.
     public let snapshotProblem: String?
 
@@ -52,7 +57,7 @@ public final class OnlineStore: Projection {
         self.files = files
         let generation = try Generation.current(root, files)
         let opened = try Self.open(log, catalog.catalog, generation, root, files)
-        state = Monitor(opened.state)
+        live = Monitor(LiveState(opened.state))
         snapshotProblem = opened.problem
     }
 
@@ -63,8 +68,8 @@ public final class OnlineStore: Projection {
         let path = "\(generation.directory(root))/\(snapshotName)"
         let empty = try PinnedDefinitions(catalog, base: generation.base, at: Position(0))
         let start = State(
-            generation: generation, pinned: empty, fold: FeatureFold(empty.definitions),
-            position: Position(0))
+            generation: generation, pinned: empty,
+            fold: FeatureFold(empty.definitions, shardBits: shardBits), position: Position(0))
         let found: SnapshotFile?
         do {
             found = try SnapshotFile.read(path, files)
@@ -86,7 +91,8 @@ public final class OnlineStore: Projection {
         let payload = snapshot.payload
         var reader = ByteReader(payload.raw)
         do {
-            let fold = try FeatureFold(pinned.definitions, reading: &reader)
+            let fold = try FeatureFold(
+                pinned.definitions, shardBits: shardBits, reading: &reader)
             guard reader.remaining == 0 else {
                 return (start, "\(path) has \(reader.remaining) bytes after its state")
             }
@@ -98,32 +104,31 @@ public final class OnlineStore: Projection {
         }
     }
 
-    public var position: Position { state.withLock { $0.position } }
+    private var state: LiveState { live.withLock { $0 } }
 
-    /// The state as it is: later records do not change the copy.
-    public var current: State { state.withLock { $0 } }
+    public var position: Position { state.position }
 
-    /// Reads from the state, which stands still meanwhile: a copy kept while records are applied
-    /// would make the fold copy what it changes.
-    public func read<Result: Sendable>(_ body: (borrowing State) throws -> Result) rethrows
-        -> Result
-    {
-        try state.withLock { try body($0) }
+    /// What requests read from.
+    public var reader: OnlineReader { OnlineReader(state) }
+
+    /// The state as it is: later records do not change the copy, but pay for it once, by copying
+    /// what they change.
+    public var current: State { state.copy }
+
+    /// Reads from a copy of the state as it is; requests use `reader`.
+    public func read<Result>(_ body: (borrowing State) throws -> Result) rethrows -> Result {
+        try body(current)
     }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
-        let end = Position(frame.basePosition.value + Int64(frame.count))
         if frame.streamID == .catalog {
-            try adopt(upTo: end)
+            try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
-        try state.withLock { state in
-            try state.fold.apply(frame, stream: stream)
-            state.position = end
-        }
+        try state.apply(frame, stream: stream)
     }
 
-    public func advance(to position: Position) { state.withLock { $0.position = position } }
+    public func advance(to position: Position) { state.advance(to: position) }
 
     /// Takes new definitions in. A new view over a stream with a history is folded from the start
     /// of the log, so that its state never depends on when it was defined.
@@ -133,17 +138,18 @@ public final class OnlineStore: Projection {
             catalog.catalog, base: old.generation.base, at: end)
         let fold =
             pinned.definitions == old.pinned.definitions
-            ? nil : try FeatureFold(pinned.definitions, reusing: old.fold, log: log, upTo: end)
-        state.withLock { state in
-            state.pinned = pinned
-            if let fold { state.fold = fold }
-            state.position = end
-        }
+            ? old.fold
+            : try FeatureFold(
+                pinned.definitions, shardBits: Self.shardBits, reusing: old.fold, log: log,
+                upTo: end)
+        let next = LiveState(
+            State(generation: old.generation, pinned: pinned, fold: fold, position: end))
+        live.withLock { $0 = next }
     }
 
     public func save() throws {
         let state = current
-        var writer = ByteWriter(capacity: 1 << 20)
+        var writer = ByteWriter(capacity: state.fold.views.reduce(1 << 16) { $0 + $1.byteCount })
         state.fold.write(to: &writer)
         let snapshot = SnapshotFile(
             codeVersion: Self.codeVersion, position: state.position.value,
@@ -159,12 +165,12 @@ public final class OnlineStore: Projection {
     /// - Parameter progress: called now and then with the position reached.
     public func rebuild(progress: ((Position) -> Void)? = nil) throws -> State {
         let catalog = catalog.catalog
-        let live = read { state in (generation: state.generation, position: state.position) }
+        let live = reader
         let generation = live.generation.next(base: catalog.position)
         // No further than the live one: `catchUp` brings both to one position.
         let end = live.position
         let pinned = try PinnedDefinitions(catalog, base: generation.base, at: end)
-        var fold = FeatureFold(pinned.definitions)
+        var fold = FeatureFold(pinned.definitions, shardBits: Self.shardBits)
         try fold.fold(log, upTo: end, progress: progress)
         return State(generation: generation, pinned: pinned, fold: fold, position: end)
     }
@@ -178,7 +184,8 @@ public final class OnlineStore: Projection {
             catalog.catalog, base: candidate.generation.base, at: end)
         if pinned.definitions != candidate.pinned.definitions {
             candidate.fold = try FeatureFold(
-                pinned.definitions, reusing: candidate.fold, log: log, upTo: candidate.position)
+                pinned.definitions, shardBits: Self.shardBits, reusing: candidate.fold, log: log,
+                upTo: candidate.position)
             candidate.pinned = pinned
         }
         try candidate.fold.fold(log, from: candidate.position, upTo: end)
@@ -191,7 +198,8 @@ public final class OnlineStore: Projection {
         precondition(
             candidate.position == position,
             "a generation at \(candidate.position.value) is swapped in at \(position.value)")
-        state.withLock { $0 = candidate }
+        let next = LiveState(candidate)
+        live.withLock { $0 = next }
         try save()
     }
 }

@@ -98,9 +98,9 @@ public struct PreparedService: Sendable {
 
 /// D as it is recorded: the digest of a service's closure, and the versions it is made of, by
 /// which it is found again.
-public struct ServiceVersions: Sendable, Equatable {
+public struct ServiceVersions: Sendable, Hashable {
     /// One definition's version.
-    public struct Item: Sendable, Equatable {
+    public struct Item: Sendable, Hashable {
         public let kind: Catalog.Kind
         public let name: String
         public let number: Int

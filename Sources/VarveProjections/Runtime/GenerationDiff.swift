@@ -108,7 +108,9 @@ public struct GenerationDiff: Sendable {
             if !isDiffering { intervals += 1 }
             isDiffering = true
             if start == nil { start = (moment, left, right) }
-            if let a = Profile.number(left.value), let b = Profile.number(right.value) {
+            if let a = Profile.number(left.value), let b = Profile.number(right.value),
+                abs(a - b).isFinite
+            {
                 largest = max(largest ?? 0, abs(a - b))
             }
         }

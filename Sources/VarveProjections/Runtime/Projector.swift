@@ -187,14 +187,17 @@ public final class Projector: Sendable {
                 let id = frame.streamID
                 let name = names[id] ?? log.stream(id)?.name.name ?? ""
                 names[id] = name
-                for (index, projection) in running.enumerated().reversed()
-                where projection.position <= frame.basePosition {
+                var failed: [any Projection] = []
+                for projection in running where projection.position <= frame.basePosition {
                     do {
                         try projection.apply(frame, stream: name)
                     } catch {
                         block(projection, "position \(frame.basePosition.value): \(error)")
-                        running.remove(at: index)
+                        failed.append(projection)
                     }
+                }
+                if !failed.isEmpty {
+                    running.removeAll { one in failed.contains { $0 === one } }
                 }
                 return true
             }

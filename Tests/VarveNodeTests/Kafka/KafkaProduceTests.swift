@@ -15,7 +15,7 @@ import VarveProtocols
         func judge(
             _ batch: RawSpan, header: RecordBatchHeader, stream: StreamName
         ) -> GateVerdict {
-            if header.compression == .gzip {
+            if header.compression == .zstd {
                 return .refuse(.unsupportedCompression, message: "use lz4")
             }
             var scratch: [UInt8] = []
@@ -85,24 +85,24 @@ import VarveProtocols
         let client = try broker.client()
         _ = try client.create("events")
         let good = try batch(["a", "b"])
-        var (bitFlipped, oldFormat, gzip, two, placed) = (good, good, good, good + good, good)
+        var (bitFlipped, oldFormat, zstd, two, placed) = (good, good, good, good + good, good)
         bitFlipped[good.count - 1] ^= 1
         oldFormat[16] = 1
-        gzip[22] |= 1
+        zstd[22] |= 4
         RecordBatch.setPlacement(&placed, baseOffset: 5, leaderEpoch: 0)
         // A record count that the records do not bear out, under a right checksum.
         var miscounted = try batch(["a", "b", "ccccccccccccccc"])
         miscounted[26] = 3
         miscounted[60] = 4
-        for bytes in [gzip, miscounted].indices {
-            var fixed = [gzip, miscounted][bytes]
+        for bytes in [zstd, miscounted].indices {
+            var fixed = [zstd, miscounted][bytes]
             fixed.patchBigEndian(
                 CRC32C.checksum(fixed.raw.extracting(21..<fixed.count)), at: 17)
-            if bytes == 0 { gzip = fixed } else { miscounted = fixed }
+            if bytes == 0 { zstd = fixed } else { miscounted = fixed }
         }
         let cases: [([UInt8], KafkaErrorCode)] = [
             (bitFlipped, .corruptMessage), (oldFormat, .unsupportedForMessageFormat),
-            (gzip, .unsupportedCompressionType), (two, .invalidRecord), (placed, .invalidRecord),
+            (zstd, .unsupportedCompressionType), (two, .invalidRecord), (placed, .invalidRecord),
             (miscounted, .invalidRecord), ([], .corruptMessage),
             (Array(good.dropLast()), .corruptMessage),
         ]
