@@ -1,6 +1,7 @@
 public import VarveBytes
 public import VarveFeatures
 public import VarveFormats
+public import VarveProjections
 
 /// The rows a training set is asked for: a table with a time T, the service's key fields and
 /// inputs, and any other columns, such as labels, which are passed through.
@@ -11,6 +12,8 @@ public struct Spine: Sendable {
     public let timeColumn: String
     /// SHA-256 of the bytes the spine was read from.
     public let digest: Digest
+    /// Records of the stream it was made of that have no row as they do not fit its definition.
+    public internal(set) var unreadable: RecordReader.Unreadable?
 
     /// Rows in the spine.
     public var rowCount: Int { table.rowCount }

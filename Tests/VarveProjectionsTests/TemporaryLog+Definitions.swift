@@ -63,3 +63,11 @@ extension FeatureFold {
         return writer.bytes
     }
 }
+
+extension Log {
+    /// Puts a swap of the online store on record as a node does.
+    func makeLive(_ generation: Generation) throws {
+        let record = generation.record(of: "online", time: Timestamp(microseconds: 0))
+        _ = try append(try RecordBatch.encode([record]), to: .catalog)
+    }
+}

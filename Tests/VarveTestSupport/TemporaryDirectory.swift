@@ -17,8 +17,8 @@ public final class TemporaryDirectory: Sendable {
     private static let parent: String = {
         let memory = "/dev/shm"
         let attributes = try? FileManager.default.attributesOfFileSystem(forPath: memory)
-        let size = attributes?[.systemFreeSize] as? any BinaryInteger
-        let free = size.map { Int64(clamping: $0) } ?? 0
+        // An integer or, where Foundation is loaded too, a number object: both print the same.
+        let free = Int64("\(attributes?[.systemFreeSize] ?? 0)") ?? 0
         return free > 512 << 20 && FileManager.default.isWritableFile(atPath: memory)
             ? memory : FileManager.default.temporaryDirectory.path
     }()

@@ -1,4 +1,5 @@
 import VarveBytes
+import VarveBytes
 public import VarveFormats
 public import VarveLog
 public import VarveSystem
@@ -63,5 +64,17 @@ public final class TemporaryLog {
         try append(
             texts.map { Record(key: nil, value: Array($0.utf8), timestamp: 0) }, to: name,
             flags: flags)
+    }
+
+    /// Appends one batch of a codec that is not read here.
+    public func appendUndecodable(count: Int, to name: String) throws {
+        let stream = StreamName(name: name, partition: 0)
+        try log.createStreams([stream])
+        guard let id = log.stream(stream)?.id else { throw AppendError.stopped("no \(name)") }
+        var batch = try RecordBatch.encode(
+            (0..<count).map { _ in Record(key: nil, value: [1, 2, 3], timestamp: 0) })
+        batch.patchBigEndian(Int16(Compression.zstd.rawValue), at: 21)
+        batch.patchBigEndian(CRC32C.checksum(batch.raw.extracting(21..<batch.count)), at: 17)
+        _ = try log.append(batch, to: id)
     }
 }

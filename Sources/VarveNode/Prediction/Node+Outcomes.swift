@@ -59,30 +59,13 @@ extension Node {
     private func labels(_ definition: StreamDefinition, _ id: Int, _ label: Int) throws
         -> [String: Label]
     {
-        let decoder = RecordDecoder(definition)
-        let streams = Set(log.streams().filter { $0.name.name == definition.name }.map(\.id))
         var labels: [String: Label] = [:]
-        if streams.isEmpty { return labels }
-        var slots: [Value] = []
-        var scratch: [UInt8] = []
-        try log.read(from: Position(0), streams: streams) { frame in
-            if frame.isQuarantined { return true }
-            try frame.forEachRecord(scratch: &scratch) { record in
-                guard let value = record.view.value else { return }
-                do {
-                    try decoder.decode(value, into: &slots)
-                } catch {
-                    // Appended before the stream was declared: left out, as it is of features.
-                    return
-                }
-                guard !slots[id].isNull, let number = Profile.number(slots[label]) else { return }
-                let time = try decoder.eventTime(slots, timestamp: record.view.timestamp)
-                let name = slots[id].text
-                // Records come in order of position: among equal times the later one wins.
-                if let known = labels[name], known.time > time.microseconds { return }
-                labels[name] = Label(time: time.microseconds, isPositive: number > 0)
-            }
-            return true
+        try StandingRecords(definition, log, upTo: log.commitPosition).forEach { slots, time, _ in
+            guard !slots[id].isNull, let number = Profile.number(slots[label]) else { return }
+            let name = slots[id].text
+            // Records come in order of position: among equal times the later one wins.
+            if let known = labels[name], known.time > time.microseconds { return }
+            labels[name] = Label(time: time.microseconds, isPositive: number > 0)
         }
         return labels
     }

@@ -116,6 +116,11 @@ public struct Profile: Sendable, Equatable {
         self.nulls = nulls
         minimum = json["min"]?.doubleValue
         maximum = json["max"]?.doubleValue
-        if let total = json["sum"]?.doubleValue { sum.add(total) }
+        if let total = json["sum"]?.doubleValue {
+            sum.add(total)
+        } else {
+            // A sum beyond every double, as it was.
+            for _ in 0..<2 { sum.add(.greatestFiniteMagnitude) }
+        }
     }
 }

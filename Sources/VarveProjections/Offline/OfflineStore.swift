@@ -35,7 +35,7 @@ public final class OfflineStore: Projection {
         self.catalog = catalog
         self.root = root
         self.files = files
-        let generation = try Generation.current(root, files)
+        let generation = catalog.catalog.generation(of: name)
         var tables = TableDirectory(path: generation.directory(root), files: files)
         let position = try tables.checkpoint()
         try tables.removeFiles(from: position)
@@ -121,7 +121,6 @@ public final class OfflineStore: Projection {
     public func save() throws {
         try state.withLock { state in
             try state.tables.flush(state.position)
-            try keep(state.generation)
             if state.readers == 0 { try state.tables.merge() }
         }
     }
@@ -141,7 +140,6 @@ public final class OfflineStore: Projection {
     ) throws -> Result {
         let files = try state.withLock { state in
             try state.tables.flush(state.position)
-            try keep(state.generation)
             let tables = state.tables
             let paths = try tables.list(stream).map { tables.path(of: $0, stream) }
             state.readers += 1
@@ -151,16 +149,13 @@ public final class OfflineStore: Projection {
         return try body(files)
     }
 
-    private func keep(_ generation: Generation) throws {
-        if try Generation.current(root, files) != generation {
-            try generation.makeCurrent(root, files)
-        }
-    }
-
     /// Writes a whole new generation beside the live one, with the definitions in force, and makes
     /// it the live one if asked to. Call on the projector's thread, where the log's end for
     /// projections stands still.
-    public func rebuild(swap: Bool, progress: ((Position) -> Void)? = nil) throws -> Generation {
+    /// - Parameter record: appends `Generation.record`, durably; nil: the live one stays.
+    public func rebuild(
+        swap record: ((Generation) throws -> Void)?, progress: ((Position) -> Void)? = nil
+    ) throws -> Generation {
         let catalog = catalog.catalog
         return try state.withLock { state in
             let generation = state.generation.next(base: catalog.position)
@@ -174,8 +169,8 @@ public final class OfflineStore: Projection {
                 definitions.tableStreams.map(\.name), state.position, &tables, progress: progress)
             try tables.flush(state.position)
             try tables.merge()
-            if swap {
-                try generation.makeCurrent(root, files)
+            if let record {
+                try record(generation)
                 state.generation = generation
                 state.definitions = definitions
                 state.tables = tables

@@ -39,17 +39,17 @@ final class LiveState: Sendable {
 
     var position: Position { Position(applied.load(ordering: .acquiring)) }
 
-    var unreadable: [String: FeatureFold.Unreadable] {
+    var unreadable: [String: RecordReader.Unreadable] {
         writer.withLock { $0.router.unreadable }
     }
 
-    func apply(_ frame: borrowing FrameView, stream: String) throws {
+    func apply(_ frame: borrowing FrameView, stream: String) {
         let views = views
-        try writer.withLock { writer in
+        writer.withLock { writer in
             var fact = PreparedFact()
             swap(&fact, &writer.fact)
             defer { swap(&fact, &writer.fact) }
-            try writer.router.route(frame, stream: stream) { view, position, slots, event in
+            writer.router.route(frame, stream: stream) { view, position, slots, event in
                 let view = views[view]
                 switch event {
                 case .fact(let eventTime, let knownTime, let id):

@@ -18,7 +18,7 @@ public struct OnlineReader: Sendable {
     public var pinned: PinnedDefinitions { state.pinned }
     public var definitions: Definitions { state.pinned.definitions }
     /// See `FeatureFold.unreadable`.
-    public var unreadable: [String: FeatureFold.Unreadable] { state.unreadable }
+    public var unreadable: [String: RecordReader.Unreadable] { state.unreadable }
 
     /// Whether both read the same generation under the same definitions.
     public func isOfSameState(as other: OnlineReader) -> Bool { state === other.state }

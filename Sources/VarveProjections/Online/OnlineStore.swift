@@ -55,7 +55,7 @@ public final class OnlineStore: Projection {
         self.catalog = catalog
         self.root = root
         self.files = files
-        let generation = try Generation.current(root, files)
+        let generation = catalog.catalog.generation(of: name)
         let opened = try Self.open(log, catalog.catalog, generation, root, files)
         live = Monitor(LiveState(opened.state))
         snapshotProblem = opened.problem
@@ -125,7 +125,7 @@ public final class OnlineStore: Projection {
             try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
-        try state.apply(frame, stream: stream)
+        state.apply(frame, stream: stream)
     }
 
     public func advance(to position: Position) { state.advance(to: position) }
@@ -147,8 +147,9 @@ public final class OnlineStore: Projection {
         live.withLock { $0 = next }
     }
 
-    public func save() throws {
-        let state = current
+    public func save() throws { try save(current) }
+
+    private func save(_ state: State) throws {
         var writer = ByteWriter(capacity: state.fold.views.reduce(1 << 16) { $0 + $1.byteCount })
         state.fold.write(to: &writer)
         let snapshot = SnapshotFile(
@@ -156,17 +157,18 @@ public final class OnlineStore: Projection {
             definitions: state.pinned.definitions.digest, payload: writer.bytes)
         try snapshot.write(
             Self.snapshotName, in: state.generation.directory(root), files)
-        if try Generation.current(root, files) != state.generation {
-            try state.generation.makeCurrent(root, files)
-        }
     }
 
-    /// Folds a new generation with the definitions in force from the start of the log.
-    /// - Parameter progress: called now and then with the position reached.
-    public func rebuild(progress: ((Position) -> Void)? = nil) throws -> State {
+    /// Folds a new generation from the start of the log, with the definitions in force.
+    /// - Parameters:
+    ///   - base: other definitions: those of the generation that has this base.
+    ///   - progress: called now and then with the position reached.
+    public func rebuild(
+        base: Position? = nil, progress: ((Position) -> Void)? = nil
+    ) throws -> State {
         let catalog = catalog.catalog
         let live = reader
-        let generation = live.generation.next(base: catalog.position)
+        let generation = live.generation.next(base: base ?? catalog.position)
         // No further than the live one: `catchUp` brings both to one position.
         let end = live.position
         let pinned = try PinnedDefinitions(catalog, base: generation.base, at: end)
@@ -192,14 +194,16 @@ public final class OnlineStore: Projection {
         candidate.position = end
     }
 
-    /// Makes a caught-up generation the live one, on disk and in memory. Call on the projector's
-    /// thread, right after `catchUp`.
-    public func swap(to candidate: State) throws {
+    /// Makes a caught-up generation the live one: on disk, in the log, in memory. What fails on the
+    /// way leaves the old one live. Call on the projector's thread, right after `catchUp`.
+    /// - Parameter record: appends `Generation.record`, durably.
+    public func swap(to candidate: State, _ record: (Generation) throws -> Void) throws {
         precondition(
             candidate.position == position,
             "a generation at \(candidate.position.value) is swapped in at \(position.value)")
+        try save(candidate)
+        try record(candidate.generation)
         let next = LiveState(candidate)
         live.withLock { $0 = next }
-        try save()
     }
 }

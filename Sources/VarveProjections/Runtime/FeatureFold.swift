@@ -11,18 +11,9 @@ public struct FeatureFold: Sendable {
     public private(set) var views: [ViewState]
     private var router: RecordRouter
 
-    /// Records left out because they do not fit.
-    public struct Unreadable: Sendable, Equatable {
-        public var count: Int
-        /// The first of them.
-        public let position: Position
-        /// What is wrong with it.
-        public let reason: String
-    }
-
     /// Records that their stream's definition could not read, by stream: those appended before
     /// the stream was declared.
-    public var unreadable: [String: Unreadable] { router.unreadable }
+    public var unreadable: [String: RecordReader.Unreadable] { router.unreadable }
 
     /// The fold of no record.
     /// - Parameter shardBits: the binary logarithm of the number of shards of each view, which
@@ -37,7 +28,10 @@ public struct FeatureFold: Sendable {
     }
 
     /// A fold whose views were folded elsewhere.
-    init(_ definitions: Definitions, views: [ViewState], unreadable: [String: Unreadable]) {
+    init(
+        _ definitions: Definitions, views: [ViewState],
+        unreadable: [String: RecordReader.Unreadable]
+    ) {
         self.definitions = definitions
         self.views = views
         router = RecordRouter(definitions, views.map(\.plan))
@@ -56,11 +50,11 @@ public struct FeatureFold: Sendable {
     ///   - positions: records elsewhere are passed over; nil: none is.
     public mutating func apply(
         _ frame: borrowing FrameView, stream: String, within positions: Range<Position>? = nil
-    ) throws {
+    ) {
         var router = RecordRouter()
         swap(&router, &self.router)
         defer { swap(&router, &self.router) }
-        try router.route(frame, stream: stream, within: positions) { view, position, slots, event in
+        router.route(frame, stream: stream, within: positions) { view, position, slots, event in
             switch event {
             case .fact(let eventTime, let knownTime, let id):
                 views[view].apply(
@@ -91,7 +85,7 @@ extension FeatureFold {
         if names.isEmpty || start >= end { return }
         try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
             if let name = names[frame.streamID] {
-                try apply(frame, stream: name, within: start..<end)
+                apply(frame, stream: name, within: start..<end)
             }
             progress?(frame.basePosition)
             return true
@@ -125,7 +119,7 @@ extension FeatureFold {
                 case .string(let reason) = try reader.value()
             else { throw .invalidUTF8(at: reader.offset) }
             let count = Int(try reader.integer(Int64.self))
-            router.unreadable[stream] = Unreadable(
+            router.unreadable[stream] = .init(
                 count: count, position: Position(try reader.integer()), reason: reason)
         }
     }

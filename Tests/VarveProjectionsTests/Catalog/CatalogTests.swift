@@ -150,6 +150,6 @@ import VarveTestSupport
         let position = try log.append(
             [#"{"kind": "definition", "type": "planet", "name": "x"}"#], to: "varve.catalog")
         let error = #expect(throws: CatalogError.self) { try log.catalog() }
-        #expect("\(try #require(error))".contains("position \(position) "))
+        #expect(describe(error).contains("position \(position) "))
     }
 }

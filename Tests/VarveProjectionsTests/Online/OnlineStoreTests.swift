@@ -137,10 +137,10 @@ import VarveTestSupport
         let online = running.online
         let built = try online.rebuild()
         try append(log, 4)
-        try running.projector.perform {
+        try running.projector.perform { [real = log.log] in
             var candidate = built
             try online.catchUp(&candidate)
-            try online.swap(to: candidate)
+            try online.swap(to: candidate) { try real.makeLive($0) }
         }
         let bytes = try running.bytes()
         #expect(try bytes == fresh(log, online.current))
@@ -149,7 +149,7 @@ import VarveTestSupport
         try running.projector.stop()
         // The swap survives a restart, with its snapshot and without.
         for removesSnapshot in [false, true] {
-            if removesSnapshot { try log.root.remove("online/2/state.snapshot") }
+            if removesSnapshot { try log.root.remove("online") }
             let again = try Running(log)
             #expect(again.online.snapshotProblem == nil)
             #expect(again.online.current.generation.number == 2)
@@ -176,10 +176,10 @@ import VarveTestSupport
                 services: [Sample.service("two", "w.total")]))
         try append(log, 3)
         _ = try running.bytes()
-        try running.projector.perform {
+        try running.projector.perform { [real = log.log] in
             var candidate = built
             try online.catchUp(&candidate)
-            try online.swap(to: candidate)
+            try online.swap(to: candidate) { try real.makeLive($0) }
         }
         let state = online.current
         #expect(state.pinned.services.keys.sorted() == ["one", "two"])
@@ -199,7 +199,29 @@ import VarveTestSupport
         var built = try online.rebuild()
         #expect(built.position == online.position)
         try online.catchUp(&built)
-        try online.swap(to: built)
+        try online.swap(to: built) { try log.log.makeLive($0) }
         #expect(online.current.generation.number == 2)
+    }
+
+    @Test func `a swap that cannot be put on record leaves the old generation live`() throws {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 2)
+        let running = try Running(log)
+        let before = try running.bytes()
+        let online = running.online
+        let built = try online.rebuild()
+        #expect(throws: AppendError.self) {
+            try running.projector.perform {
+                try online.swap(to: built) { _ in throw AppendError.stopped("the disk is full") }
+            }
+        }
+        #expect(online.current.generation == .first)
+        #expect(try running.bytes() == before)
+        try running.projector.stop()
+        let again = try Running(log)
+        #expect(again.online.current.generation == .first)
+        #expect(try again.bytes() == before)
+        try again.projector.stop()
     }
 }

@@ -2,41 +2,39 @@ import Testing
 import VarveBytes
 import VarveLog
 import VarveProjections
-import VarveSystem
 import VarveTestSupport
 
 @Suite struct GenerationTests {
-    private let directory: TemporaryDirectory
-    private let files = PosixFileSystem()
-    private var root: String { "\(directory.path)/online" }
-
-    init() throws { directory = try TemporaryDirectory() }
-
-    @Test func `an empty directory has the first generation, and a swap the next`() throws {
-        #expect(try Generation.current(root, files) == .first)
-        let next = Generation.first.next(base: Position(41))
-        #expect(next == Generation(number: 2, previous: 1, base: Position(41)))
-        try next.makeCurrent(root, files)
-        #expect(try Generation.current(root, files) == next)
-        #expect(next.directory(root) == "\(root)/2")
-        // The file is replaced, not written over.
-        #expect(try files.list(root) == ["CURRENT"])
+    @Test func `the catalog names the live generation of each projection and the one before`()
+        throws
+    {
+        let log = try TemporaryLog()
+        #expect(try log.catalog().generation(of: "online") == .first)
+        #expect(try log.catalog().previousGeneration(of: "online") == nil)
+        let second = Generation.first.next(base: Position(41))
+        #expect(second == Generation(number: 2, previous: 1, base: Position(41)))
+        #expect(second.directory("/projections/online") == "/projections/online/2")
+        try log.log.makeLive(second)
+        #expect(try log.catalog().generation(of: "online") == second)
+        #expect(try log.catalog().previousGeneration(of: "online") == .first)
+        #expect(try log.catalog().generation(of: "offline") == .first)
+        let third = second.next(base: Position(0))
+        try log.log.makeLive(third)
+        #expect(try log.catalog().generation(of: "online") == third)
+        #expect(try log.catalog().previousGeneration(of: "online") == second)
     }
 
     @Test(arguments: [
-        "", "garbage", "{", "[]", "{}", #"{"generation": "2", "base": 0}"#,
-        #"{"generation": 2}"#, #"{"generation": 0, "base": 0}"#, #"{"generation": 2, "base": -1}"#,
+        #"{"kind": "generation"}"#, #"{"kind": "generation", "generation": 2, "base": 0}"#,
+        #"{"kind": "generation", "projection": "online", "generation": "2", "base": 0}"#,
+        #"{"kind": "generation", "projection": "online", "generation": 2}"#,
+        #"{"kind": "generation", "projection": "online", "generation": 0, "base": 0}"#,
+        #"{"kind": "generation", "projection": "online", "generation": 2, "base": -1}"#,
     ])
-    func `a CURRENT that names no generation is reported with its path and the way out`(
-        text: String
-    ) throws {
-        try files.createDirectory(root)
-        try files.replace("CURRENT", in: root, with: Array(text.utf8))
-        let error = #expect(throws: SnapshotError.self) {
-            try Generation.current(root, files)
-        }
-        let message = "\(try #require(error))"
-        #expect(message.hasPrefix("\(root)/CURRENT: it "), "\(message)")
-        #expect(message.contains("delete it and restart"))
+    func `a record that names no generation is an error with its position`(text: String) throws {
+        let log = try TemporaryLog()
+        let position = try log.append([text], to: "varve.catalog")
+        let error = #expect(throws: CatalogError.self) { try log.catalog() }
+        #expect(describe(error).contains("position \(position)"))
     }
 }

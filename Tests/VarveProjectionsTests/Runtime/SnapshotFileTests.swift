@@ -61,6 +61,6 @@ import VarveTestSupport
         try file.write([0xFF].raw, at: 70)
         let error = #expect(throws: SnapshotError.self) { try SnapshotFile.read(path, files) }
         #expect(error?.path == path)
-        #expect("\(try #require(error))".contains("delete it and restart"))
+        #expect(describe(error).contains("delete it and restart"))
     }
 }
