@@ -31,12 +31,14 @@ extension Node {
         _ request: TrainingSetRequest,
         progress: @escaping @Sendable (TrainingSet.Progress) -> Void = { _ in }
     ) throws -> TrainingSet {
+        // The basis first: definitions that are read afterwards are those in force at it, or newer.
+        let basis = request.basis ?? log.commitPosition
+        try settle(min(basis, log.commitPosition), in: [catalog])
         let pinned = try PinnedDefinitions(newest: catalog.catalog)
         guard let service = pinned.services[request.service] else {
             throw TrainingError.unknownService(
                 request.service, known: pinned.services.keys.sorted())
         }
-        let basis = request.basis ?? log.commitPosition
         let build = TrainingSet.Request(
             service: request.service, definitions: service.definitions, versions: service.versions,
             mode: request.mode, basis: basis)

@@ -31,6 +31,12 @@ public struct TrainingManifest: Sendable, Equatable {
     /// Streams whose known times are asserted rather than the log's: cells of their views rest on
     /// the asserter's word.
     public let assertedStreams: [String]
+    /// Records below the basis that their stream's definition cannot read, and that no cell rests
+    /// on therefore, by stream name.
+    public let unreadable: [String: Int]
+    /// Tells the whole set: SHA-256 over names, types and digests of all columns of the table, the
+    /// spine's included.
+    public let digest: Digest
     public let codeVersion: Int
 
     /// One column of the service.
@@ -67,7 +73,7 @@ public struct TrainingManifest: Sendable, Equatable {
 
     init(
         request: TrainingSet.Request, spine: Spine, source: SpineSource, columns: [Column],
-        assertedStreams: [String]
+        assertedStreams: [String], unreadable: [String: Int], table: Table
     ) {
         service = request.service
         versions = request.versions
@@ -79,12 +85,26 @@ public struct TrainingManifest: Sendable, Equatable {
         timeColumn = spine.timeColumn
         self.columns = columns
         self.assertedStreams = assertedStreams
+        self.unreadable = unreadable
+        digest = Self.digest(of: table, columns)
         codeVersion = Self.codeVersion
         let identity = [
             service, versions.digest.description, mode.rawValue, "\(basis.value)",
             spine.digest.description, timeColumn, "\(Self.codeVersion)",
         ]
         id = "ts-" + SHA256.digest(identity.joined(separator: "\n")).description.prefix(12)
+    }
+
+    private static func digest(of table: Table, _ columns: [Column]) -> Digest {
+        let known = Dictionary(
+            columns.map { ($0.field.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        let lines = table.columns.map { column in
+            JSON.array([
+                .string(column.name), .string(column.type.rawValue),
+                .string((known[column.name] ?? column.digest).description),
+            ]).text
+        }
+        return SHA256.digest(lines.joined(separator: "\n"))
     }
 
     /// The record's value.
@@ -97,7 +117,14 @@ public struct TrainingManifest: Sendable, Equatable {
             .init("spine", spineJSON), .init("spine_digest", .string(spineDigest.description)),
             .init("time_column", .string(timeColumn)),
             .init("code_version", .integer(Int64(codeVersion))),
+            .init("digest", .string(digest.description)),
             .init("asserted_streams", .array(assertedStreams.map { .string($0) })),
+            .init(
+                "unreadable",
+                .object(
+                    unreadable.sorted { $0.key < $1.key }.map {
+                        .init($0.key, .integer(Int64($0.value)))
+                    })),
             .init("columns", .array(columns.map(\.json))),
         ])
     }

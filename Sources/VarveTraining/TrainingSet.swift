@@ -84,9 +84,9 @@ public struct TrainingSet: Sendable {
         let summaries = made.map(\.1)
         let asserted = request.definitions.streams
             .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()
+        table = Table(columns: columns)
         manifest = TrainingManifest(
             request: request, spine: spine, source: source, columns: summaries,
-            assertedStreams: asserted)
-        table = Table(columns: columns)
+            assertedStreams: asserted, unreadable: result.unreadable, table: table)
     }
 }

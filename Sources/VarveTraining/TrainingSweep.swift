@@ -27,6 +27,9 @@ struct TrainingSweep {
         var leaks: [Int]
         /// Cells that a plain join on the newest values would fill differently.
         var latestDiffers: [Int]
+        /// Records below the basis that their stream's definition cannot read, by stream name;
+        /// streams without any are left out.
+        var unreadable: [String: Int] = [:]
     }
 
     /// One column of the service that is a view's feature.
@@ -112,7 +115,9 @@ extension TrainingSweep {
         let readers = views.map {
             FactReader($0.view, stream, $0.rows, partitionShift: $0.shift)
         }
-        var batches = try facts(stream, readers)
+        let facts = try facts(stream, readers)
+        if facts.unreadable > 0 { result.unreadable[stream.name] = facts.unreadable }
+        var batches = facts.batches
         for (index, view) in views.enumerated() {
             let request = PartitionSweep.Request(
                 view: view.view, stream: stream, features: view.columns.map(\.feature),
@@ -180,33 +185,50 @@ extension TrainingSweep {
     private enum Piece: Sendable {
         case file(String)
         case log(Range<Position>)
-        case table(Table, replaced: [Int64])
+        case table(Table, replaced: [Int64], unreadable: Int)
+    }
+
+    /// What was read of a stream.
+    private struct Facts {
+        /// For each piece, those of each reader.
+        var batches: [[FactBatch]]
+        /// Records that the definition cannot read.
+        var unreadable: Int
     }
 
     /// The facts of a stream below the basis for each reader: from the offline store's files as far
     /// as they go, then from the log.
-    private func facts(
-        _ stream: StreamDefinition, _ readers: [FactReader]
-    ) throws -> [[FactBatch]] {
+    private func facts(_ stream: StreamDefinition, _ readers: [FactReader]) throws -> Facts {
         // Files have no rows for retractions, so that amendments take the log's word.
         guard let offline, stream.id == nil else {
             return try read(logPieces(stream, from: Position(0)), stream, readers)
         }
         return try offline.reading(stream.name) { files in
-            guard try files.paths.allSatisfy({ try offline.holds($0, stream) }) else {
-                return try read(logPieces(stream, from: Position(0)), stream, readers)
-            }
-            return try read(
+            guard let unreadable = unreadable(in: files, stream),
+                try files.paths.allSatisfy({ try offline.holds($0, stream) })
+            else { return try read(logPieces(stream, from: Position(0)), stream, readers) }
+            var facts = try read(
                 files.paths.map { .file($0) } + logPieces(stream, from: files.end), stream,
                 readers)
+            facts.unreadable += unreadable
+            return facts
         }
+    }
+
+    /// How many records below the basis files leave out; nil when only the log can tell: some were
+    /// read by another definition, or lie on both sides of the basis.
+    private func unreadable(in files: OfflineStore.Files, _ stream: StreamDefinition) -> Int? {
+        guard let found = files.unreadable else { return 0 }
+        guard found.definition == stream.digest.description else { return nil }
+        if found.first >= basis { return 0 }
+        return files.end <= basis ? found.count : nil
     }
 
     private func logPieces(_ stream: StreamDefinition, from start: Position) throws -> [Piece] {
         if stream.id != nil {
             // A later record may end any earlier one: all are read together.
             let rows = try StreamRows.read(log, stream, start..<max(start, basis))
-            return [.table(rows.table, replaced: rows.replaced)]
+            return [.table(rows.table, replaced: rows.replaced, unreadable: rows.unreadable)]
         }
         if !log.streams().contains(where: { $0.name.name == stream.name }) { return [] }
         var pieces: [Piece] = []
@@ -221,25 +243,32 @@ extension TrainingSweep {
 
     private func read(
         _ pieces: [Piece], _ stream: StreamDefinition, _ readers: [FactReader]
-    ) throws -> [[FactBatch]] {
+    ) throws -> Facts {
         let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.fields) }
             .union(["_position", "_event_time", "_known_time"])
         let (log, offline, basis) = (log, offline, basis)
         let progress = progress
-        return try Parallel.map(pieces.count, threads: threads, name: "facts") {
-        } _: { _, number in
+        let read = try Parallel.map(pieces.count, threads: threads, name: "facts") {
+        } _: { _, number -> (batches: [FactBatch], unreadable: Int) in
             var table = Table()
             var replaced: [Int64] = []
+            var unreadable = 0
             switch pieces[number] {
             case .file(let path):
                 if let offline { table = try offline.table(path, columns: fields) }
             case .log(let range):
-                table = try StreamRows.read(log, stream, range).table
+                let rows = try StreamRows.read(log, stream, range)
+                (table, unreadable) = (rows.table, rows.unreadable)
                 progress(.folded(range.upperBound, of: basis))
-            case .table(let all, let ends): (table, replaced) = (all, ends)
+            case .table(let all, let ends, let left):
+                (table, replaced, unreadable) = (all, ends, left)
             }
-            return readers.map { $0.batch(table, basis: basis.value, replaced: replaced) }
+            return (
+                readers.map { $0.batch(table, basis: basis.value, replaced: replaced) }, unreadable
+            )
         }
+        return Facts(
+            batches: read.map(\.batches), unreadable: read.reduce(0) { $0 + $1.unreadable })
     }
 }
 

@@ -69,6 +69,10 @@ import VarveTestSupport
                     }
                 }
                 #expect(results[0].leaks == results[1].leaks)
+                #expect(results[0].unreadable == results[1].unreadable)
+                if basis > 40 {
+                    #expect(results[0].unreadable == history.unreadable, "seed \(seed)")
+                }
                 #expect(results[0].latestDiffers == results[1].latestDiffers)
             }
         }

@@ -6,7 +6,8 @@ import VarveSystem
 
 /// The files of one generation of the offline store, and the rows that wait to be written.
 ///
-///     CHECKPOINT                             {"format": "parquet", "position": 41003}
+///     CHECKPOINT                             {"format": "parquet", "position": 41003,
+///                                             "unreadable": [see `UnreadableRecords`]}
 ///     <stream>/day=<date>/<range>.parquet    see `TableFile`
 ///
 /// Files are written whole, then the checkpoint; a file that begins at or beyond the checkpoint is
@@ -28,6 +29,8 @@ struct TableDirectory {
     private var tables: [String: StreamTable] = [:]
     /// Days with new files since the last merge, by stream name.
     private var changed: [String: Set<Int64>] = [:]
+    /// Records below the position that has been reached that are no rows, by stream name.
+    private(set) var unreadable: [String: UnreadableRecords] = [:]
     private var scratch: [UInt8] = []
 
     init(path: String, files: any FileSystem) {
@@ -48,8 +51,12 @@ struct TableDirectory {
         defer { self.scratch = scratch }
         var isFull = false
         try frame.forEachRecord(scratch: &scratch) { record in
-            guard let place = tables[stream]?.add(record) else { return }
-            if (tables[stream]?.days[place].rowCount ?? 0) >= Self.rowsPerFile { isFull = true }
+            switch tables[stream]?.add(record) {
+            case .row(let place)?:
+                if (tables[stream]?.days[place].rowCount ?? 0) >= Self.rowsPerFile { isFull = true }
+            case .unreadable?: count(record.position, stream)
+            case .retraction?, nil: break
+            }
         }
         if isFull { try write(stream) { $0.rowCount >= Self.rowsPerFile } }
         guard let table = tables[stream], table.rowCount >= Self.waitingRowsMax else { return }
@@ -57,6 +64,16 @@ struct TableDirectory {
         let median = sizes[sizes.count / 2]
         try write(stream) { $0.rowCount >= median }
     }
+
+    private mutating func count(_ position: Position, _ stream: String) {
+        guard let definition = tables[stream]?.stream.digest.description else { return }
+        unreadable[
+            stream, default: UnreadableRecords(first: position, definition: definition)
+        ].add(definition)
+    }
+
+    /// Whether rows wait to be written.
+    var hasWaiting: Bool { tables.values.contains { $0.rowCount > 0 } }
 
     private mutating func write(
         _ stream: String, where isWanted: (StreamTable.Day) -> Bool = { _ in true }
@@ -89,13 +106,17 @@ struct TableDirectory {
         for stream in tables.keys.sorted() { try write(stream) }
         let checkpoint = JSON.object([
             .init("format", "parquet"), .init("position", .integer(position.value)),
+            .init(
+                "unreadable",
+                .array(unreadable.sorted { $0.key < $1.key }.map { $1.json(stream: $0) })),
         ])
         try files.createDirectory(path)
         try files.replace("CHECKPOINT", in: path, with: Array(checkpoint.pretty.utf8))
     }
 
-    /// The position that the files on disk reach to.
-    func checkpoint() throws -> Position {
+    /// Takes up what the checkpoint counted.
+    /// - Returns: the position that the files on disk reach to.
+    mutating func resume() throws -> Position {
         let bytes: [UInt8]
         do {
             bytes = try files.contents(of: "\(path)/CHECKPOINT")
@@ -107,8 +128,17 @@ struct TableDirectory {
         guard let position = json["position"]?.integerValue else {
             throw SnapshotError(path: "\(path)/CHECKPOINT", reason: "it names no position")
         }
-        // Files of another format are those of an older version: all are made anew.
-        return Position(json["format"]?.stringValue == "parquet" ? position : 0)
+        // Files of another format, or with records left out that nobody counted, are those of an
+        // older version: all are made anew.
+        guard json["format"]?.stringValue == "parquet", let counted = json["unreadable"]?.arrayValue
+        else { return Position(0) }
+        for entry in counted {
+            guard let (stream, records) = UnreadableRecords.read(entry) else {
+                throw SnapshotError(path: "\(path)/CHECKPOINT", reason: "it counts \(entry.text)")
+            }
+            unreadable[stream] = records
+        }
+        return Position(position)
     }
 }
 
@@ -151,6 +181,12 @@ extension TableDirectory {
         for stream in try names(path) where !stream.hasPrefix("CHECKPOINT") {
             try removeFiles(of: stream, from: position)
         }
+    }
+
+    /// Forgets a stream, whose records are then added from the start.
+    mutating func restart(_ stream: String) throws {
+        unreadable[stream] = nil
+        try removeFiles(of: stream, from: Position(0))
     }
 
     /// The same for one stream; from position 0, all its files.

@@ -178,6 +178,11 @@ private func showManifest(_ manifest: JSON, _ invocation: Invocation, _ path: St
     let leaks = columns.reduce(0) { $0 + ($1["leaks"]?.integerValue ?? 0) }
     let latest = columns.reduce(0) { $0 + ($1["latest_differs"]?.integerValue ?? 0) }
     let cells = Int64(columns.count) * (manifest["rows"]?.integerValue ?? 0)
+    for stream in manifest["unreadable"]?.objectValue ?? [] {
+        note(
+            "varve: \(stream.value.text) records of \(stream.name) cannot be read by its definition,"
+                + " and are in no cell")
+    }
     show(
         """
 

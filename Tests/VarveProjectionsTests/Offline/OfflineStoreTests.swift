@@ -69,6 +69,9 @@ import VarveTestSupport
                 }
             }
             #expect(rows.count == expected.rowCount, "\(context): \(stream.name)")
+            #expect(
+                store.unreadable[stream.name]?.count ?? 0 == history.unreadable[stream.name] ?? 0,
+                "\(context): unreadable records of \(stream.name)")
             for row in 0..<expected.rowCount {
                 let position = try #require(expected["_position"]?.int64(row))
                 #expect(rows[position] == expected.row(row), "\(context): position \(position)")
@@ -154,6 +157,50 @@ import VarveTestSupport
         #expect(steps > 30)
     }
 
+    @Test func `files of an older definition serve a newer one that adds fields`() throws {
+        let log = try TemporaryLog()
+        let history = try Self.history(9, log)
+        try history.append(batches: 20)
+        let store = try Self.store(log)
+        try Self.follow(store, log, saveEvery: 5)
+        let old = try #require(history.definitions.stream("quotes"))
+        let newer = StreamDefinition(
+            name: old.name, fields: old.fields + [Field(name: "y", type: .int64, isNullable: true)],
+            eventTime: old.eventTime, knownTime: old.knownTime, key: old.key, id: old.id,
+            expectations: old.expectations, policy: old.policy)
+        let other = StreamDefinition(
+            name: old.name, fields: old.fields.reversed(), eventTime: old.eventTime,
+            knownTime: old.knownTime, key: old.key, id: old.id, expectations: old.expectations,
+            policy: old.policy)
+        let paths = try store.reading("quotes") { $0.paths }
+        for path in paths {
+            let held = try [old, newer, other].map { try store.holds(path, $0) }
+            #expect(held == [true, true, false], "\(path)")
+        }
+    }
+
+    @Test func `what waits is written when time passes, without a reader or many records`() throws {
+        let log = try TemporaryLog()
+        let history = try Self.history(10, log)
+        let catalog = try CatalogProjection(log.log)
+        let store = try OfflineStore(
+            log.log, catalog, root: log.root.path + "/offline", files: PosixFileSystem())
+        let projector = Projector(log.log, refreshEvery: .zero)
+        projector.start([catalog, store])
+        try history.append(batches: 30)
+        #expect(projector.wait(for: log.log.commitPosition))
+        // A task runs after the refresh of the round before it.
+        let checkpoint = store.directory + "/CHECKPOINT"
+        var reached: Int64 = -1
+        while reached < log.log.commitPosition.value {
+            try projector.perform {}
+            let bytes = (try? PosixFileSystem().contents(of: checkpoint)) ?? []
+            reached = (try? JSON(parsing: bytes.raw))?["position"]?.integerValue ?? -1
+        }
+        try projector.stop()
+        try Self.expectWhole(store, log, history, "refreshed")
+    }
+
     @Test func `a new generation holds the same, and the old one stays`() throws {
         let log = try TemporaryLog()
         let history = try Self.history(8, log)
@@ -161,9 +208,14 @@ import VarveTestSupport
         let store = try Self.store(log)
         try Self.follow(store, log, saveEvery: 10)
         let old = store.directory
-        let generation = try store.rebuild(swap: true)
+        let generation = try store.rebuild { generation in
+            let record = generation.record(of: "offline", time: log.clock.now())
+            try log.append([record], to: Log.catalogName.name)
+        }
         #expect(generation.number == 2)
         #expect(store.directory != old)
+        // The swap itself is a record.
+        try Self.follow(store, log, saveEvery: 10)
         try Self.expectWhole(store, log, history, "rebuilt")
     }
 }
