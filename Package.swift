@@ -90,6 +90,13 @@ let tests: [(name: String, edges: [String])] = [
             "VarveTestSupport",
         ]
     ),
+    (
+        "CommandTests",
+        [
+            "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols",
+            "VarveNode", "VarveTestSupport",
+        ]
+    ),
     ("TidyTests", []),
 ]
 
@@ -127,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: dependencies([
-                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols", "VarveNode",
+                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols",
+                "VarveProjections", "VarveNode",
             ]),
             swiftSettings: settings
         ),

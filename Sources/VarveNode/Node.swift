@@ -33,6 +33,9 @@ public final class Node: Sendable {
     /// So do rebuilds: each makes the generation after the live one.
     let rebuilding = Monitor(())
 
+    /// Where the log ended when the node was opened.
+    let openedAt: Position
+
     /// How long a request waits for projections to reach what it has just appended.
     static let projectionTimeout = Duration.seconds(60)
 
@@ -46,6 +49,7 @@ public final class Node: Sendable {
         spillDirectory = "\(options.directory)/projections/spill"
         log = try Log.open(
             directory: options.directory, options: options.log, fileSystem: files, clock: clock)
+        openedAt = log.commitPosition
         do {
             let projections = "\(options.directory)/projections"
             catalog = try CatalogProjection(log)
@@ -71,6 +75,25 @@ public final class Node: Sendable {
         let stopping = Result { try projector.stop() }
         try log.close()
         try stopping.get()
+    }
+
+    /// Waits until projections have taken in what was in the log when the node was opened, or stand
+    /// still; a node that lost its projections has to fold the whole log first.
+    /// - Parameter progress: called now and then with the position reached and the one wanted.
+    public func catchUp(progress: (_ reached: Position, _ wanted: Position) -> Void) {
+        while !projector.wait(for: openedAt, timeout: .milliseconds(200)) {
+            if projector.status().contains(where: { $0.blocked != nil }) { return }
+            progress(projector.position, openedAt)
+        }
+    }
+
+    /// Whoever asks for something that is not there is told when that may be because the online
+    /// store has not read the log to where it ended at the start.
+    func checkCaughtUp() throws(NodeError) {
+        let reached = online.position
+        if reached < openedAt {
+            throw .behind(wanted: openedAt.value, reached: reached.value, blocked: [])
+        }
     }
 
     /// Waits until some projections have taken in every record below a position.

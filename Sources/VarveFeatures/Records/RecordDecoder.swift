@@ -200,4 +200,32 @@ extension RecordDecoder {
         guard let idSlot, !slots[idSlot].isNull else { return nil }
         return slots[idSlot]
     }
+
+    /// The id whose facts a record without a value ends: its key, as a text of the id's type.
+    public func retractedID(key: RawSpan?) throws(RecordRefusal) -> Value {
+        let (_, field) = try retractableID()
+        let text = key?.text()
+        if let text, let id = Value(text: text, as: field.type) { return id }
+        throw RecordRefusal(
+            field: nil, found: "without a value under key " + (text.map { "\"\($0)\"" } ?? "null"),
+            expected: "as its key the `\(field.name)`, \(field.typeText), of the fact it retracts")
+    }
+
+    /// The id whose facts a record with `retractHeader` ends: its own.
+    public func retractedID(_ slots: [Value]) throws(RecordRefusal) -> Value {
+        let (slot, field) = try retractableID()
+        if !slots[slot].isNull { return slots[slot] }
+        throw RecordRefusal(
+            field: field.name, found: "null", expected: "the id of the fact to be retracted")
+    }
+
+    private func retractableID() throws(RecordRefusal) -> (slot: Int, Field) {
+        if let idSlot { return (idSlot, stream.fields[idSlot]) }
+        throw RecordRefusal(
+            field: nil, found: "a retraction",
+            expected: "a fact: stream \(stream.name) declares no id by which to retract one")
+    }
+
+    /// Marks a record as the retraction of the fact that its id names.
+    public static let retractHeader = Array("varve-retract".utf8)
 }

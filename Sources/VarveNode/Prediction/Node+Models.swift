@@ -73,7 +73,7 @@ extension Node {
                 model: request.model, number: number, artifact: digest,
                 size: request.artifact.count,
                 service: .init(name: request.service, versions: service.versions),
-                trainingSet: request.trainingSet, output: output, outputColumn: column,
+                columns: service.plan.columns.map(\.name), trainingSet: request.trainingSet, output: output, outputColumn: column,
                 numericMode: OnnxModel.numericMode, origin: request.origin,
                 scoreProfile: try trained.map {
                     try Self.scoreProfile(model, $0, service.plan.columns, output, column)

@@ -38,6 +38,7 @@ extension Node {
         let version = try registry.registry.resolve(request.model)
         let time = request.time ?? started
         let served = try serve(version.service.name, request, time)
+        try Self.check(served.row.map(\.field.name), are: version)
         let row = try served.row.map { try Self.number($0, version) }
         let score = try models.model(version.artifact)
             .score(row, output: version.output, column: version.outputColumn)
@@ -62,6 +63,25 @@ extension Node {
         return PredictionReply(
             record: record, position: position,
             definitionsMatch: served.versions.digest == version.service.versions.digest)
+    }
+
+    /// A model takes its columns by place: a service that has others now, or in another order, would
+    /// give it one feature for another.
+    private static func check(_ columns: [String], are version: ModelVersion) throws {
+        let place = zip(columns, version.columns).enumerated().first { $1.0 != $1.1 }
+        guard columns.count == version.columns.count, place == nil else {
+            let reason =
+                if let (number, (now, then)) = place {
+                    "column \(number + 1) was \(then) when it was registered, is \(now)"
+                } else {
+                    "it was registered for \(version.columns.count) columns, there are"
+                        + " \(columns.count)"
+                }
+            throw NodeError.conflict(
+                "model \(version.model):\(version.number) does not fit service"
+                    + " \(version.service.name) any more: \(reason); register a model made for"
+                    + " the service as it is")
+        }
     }
 
     /// A service's row for a request, and what it rests on.
@@ -94,6 +114,7 @@ extension Node {
         _ name: String, _ reader: OnlineReader
     ) throws -> PreparedService {
         if let service = reader.pinned.services[name] { return service }
+        try checkCaughtUp()
         guard catalog.catalog.history(.service, name).isEmpty else {
             throw NodeError.conflict(
                 "service \(name) needs features that the live generation does not have; run"
@@ -107,6 +128,7 @@ extension Node {
     /// A view's number, by its name.
     func view(_ name: String, _ reader: OnlineReader) throws(NodeError) -> Int {
         guard let index = reader.index(ofView: name) else {
+            try checkCaughtUp()
             throw NodeError.notFound(
                 "there is no view \(name); the views are "
                     + reader.definitions.views.map(\.name).joined(separator: ", "))

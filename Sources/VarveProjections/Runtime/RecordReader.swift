@@ -16,7 +16,6 @@ public struct RecordReader: Sendable {
     }
 
     private let decoder: RecordDecoder
-    private let idSlot: Int?
     /// Records that the definition could not read: those appended before the stream was declared.
     public var unreadable: Unreadable?
     private var slots: [Value] = []
@@ -25,13 +24,11 @@ public struct RecordReader: Sendable {
     /// A reader of every field.
     public init(_ stream: StreamDefinition) {
         decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView)
-        idSlot = stream.id.flatMap { stream.index(of: $0) }
     }
 
     /// A reader for those who look at some slots only; it refuses the same records.
     init(_ stream: StreamDefinition, slots: Set<Int>) {
         decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView).reading(slots)
-        idSlot = stream.id.flatMap { stream.index(of: $0) }
     }
 
     /// Reads the records of one frame, in order.
@@ -60,7 +57,8 @@ public struct RecordReader: Sendable {
                 next = record.position.value + 1
                 if let positions, !positions.contains(record.position) { return }
                 do {
-                    if let event = try event(record, &slots) { deliver(record, slots, event) }
+                    let event = try event(record, &slots)
+                    deliver(record, slots, event)
                 } catch {
                     unreadable.note(1, record.position, "\(error)")
                 }
@@ -75,33 +73,25 @@ public struct RecordReader: Sendable {
         }
     }
 
-    /// What a record says; nil when it says nothing.
+    /// What a record says.
     private func event(
         _ record: borrowing LogRecord, _ slots: inout [Value]
-    ) throws(RecordRefusal) -> Event? {
+    ) throws(RecordRefusal) -> Event {
         guard let value = record.view.value else {
             slots.removeAll(keepingCapacity: true)
-            return retractedID(record).map { .retraction($0, knownTime: record.ingestTime) }
+            return .retraction(
+                try decoder.retractedID(key: record.view.key), knownTime: record.ingestTime)
         }
         try decoder.decode(value, into: &slots)
         let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
         let knownTime = decoder.knownTime(
             slots, eventTime: eventTime, ingestTime: record.ingestTime)
-        let id = decoder.id(slots)
-        if record.view.hasHeader(Self.retractHeader) {
-            return id.map { .retraction($0, knownTime: knownTime) }
+        if record.view.hasHeader(RecordDecoder.retractHeader) {
+            return .retraction(try decoder.retractedID(slots), knownTime: knownTime)
         }
-        return .fact(eventTime: eventTime, knownTime: knownTime, id: id)
+        return .fact(eventTime: eventTime, knownTime: knownTime, id: decoder.id(slots))
     }
 
-    /// Marks a record as the retraction of the fact that its id names.
-    private static let retractHeader = Array("varve-retract".utf8)
-
-    /// The id that a record without a value retracts: its key, as the type of the id field.
-    private func retractedID(_ record: borrowing LogRecord) -> Value? {
-        guard let idSlot, let text = record.view.key?.text() else { return nil }
-        return Value(text: text, as: decoder.stream.fields[idSlot].type)
-    }
 }
 
 extension RecordReader {

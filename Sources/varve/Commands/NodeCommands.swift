@@ -38,6 +38,7 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     options.createsStreams = !invocation.has("no-auto-create")
     // Before any other thread exists: they all inherit that these signals are not for them.
     let signal = try TerminationSignal()
+    ProcessMemory.keepFreedBlocks()
     let node: Node
     do {
         node = try Node(options)

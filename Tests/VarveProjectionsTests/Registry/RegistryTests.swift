@@ -24,8 +24,8 @@ import VarveTestSupport
                 try JSON(parsing: #"{"digest": "\#(digest)", "stream": {"s": 1}}"#)))
         return ModelVersion(
             model: model, number: number, artifact: digest, size: 5,
-            service: .init(name: "one", versions: versions), trainingSet: nil, output: "out",
-            outputColumn: 1, numericMode: 1, origin: "here", scoreProfile: nil,
+            service: .init(name: "one", versions: versions), columns: ["v.n"],
+            trainingSet: nil, output: "out", outputColumn: 1, numericMode: 1, origin: "here", scoreProfile: nil,
             position: Position(0))
     }
 

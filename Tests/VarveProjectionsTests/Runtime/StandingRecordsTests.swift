@@ -48,11 +48,14 @@ import VarveTestSupport
         #expect(try Self.standing(log, id: "id").values == [.int64(11), .int64(31)])
     }
 
-    @Test func `without an id every fact stands, and a retraction says nothing`() throws {
+    @Test func `without an id every fact stands, and a retraction is counted as unreadable`() throws {
         let log = try TemporaryLog()
         try log.append([#"{"id": 1, "x": 10}"#, #"{"id": 1, "x": 11}"#], to: "s")
         try log.append([Record(key: Array("1".utf8), value: nil, timestamp: 0)], to: "s")
-        #expect(try Self.standing(log, id: nil).values == [.int64(10), .int64(11)])
+        let found = try Self.standing(log, id: nil)
+        #expect(found.values == [.int64(10), .int64(11)])
+        #expect(found.unreadable?.count == 1)
+        #expect(found.unreadable?.reason.contains("declares no id") == true)
     }
 
     @Test func `records that cannot be read are counted, batches that cannot be decoded too`()
