@@ -201,9 +201,7 @@ def export(model: HistGradientBoostingClassifier, rows: np.ndarray) -> bytes:
         items = [item.item() if isinstance(item, np.generic) else item for item in value]
         return [int(item) if isinstance(item, bool) else item for item in items]
 
-    def add_plain_node(
-        self: Any, kind: str, inputs: Any, outputs: Any, *rest: Any, **named: Any
-    ) -> Any:
+    def add_plain_node(self: Any, *given: Any, **named: Any) -> Any:
         for name in named:
             if name.startswith(("nodes_", "class", "base_")):
                 named[name] = plain(named[name])
@@ -223,8 +221,8 @@ client.alias(version, "champion")
 client.models
 
 # %% [markdown]
-# ## Live: a day of flights, hour by hour
-# Flights are predicted with what is known then; the hour's events arrive afterwards. A prediction
+# ## Live: a day of flights, by quarters of an hour
+# Flights are predicted with what is known then; the quarter's events arrive afterwards. A prediction
 # waits for what was appended before it: `min_position`.
 
 
@@ -237,10 +235,10 @@ def between(table: pa.Table, start: pd.Timestamp, end: pd.Timestamp) -> pa.Table
 
 
 later = pd.read_csv(FLIGHTS / "spine-later.csv", parse_dates=["time"])
-day = later[later["time"] < cutoff + pd.Timedelta(hours=24)].iloc[::3]
+day = later[later["time"] < cutoff + pd.Timedelta(hours=24)].iloc[::2]
 scores = {}
-for start in pd.date_range(cutoff, periods=24, freq="h"):
-    end = start + pd.Timedelta(hours=1)
+for start in pd.date_range(cutoff, periods=96, freq="15min"):
+    end = start + pd.Timedelta(minutes=15)
     for flight in day[day["time"].between(start, end, inclusive="left")].itertuples(index=False):
         reply = client.predict(
             "late@champion",

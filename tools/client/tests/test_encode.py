@@ -21,7 +21,8 @@ import varve
 from varve import _encode as encode
 from varve._time import duration_text, parse_moment, rfc3339
 
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+# Polars panics over a column whose name has a NUL.
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 INTS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
