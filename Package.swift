@@ -45,6 +45,14 @@ let floors: [(name: String, edges: [String])] = [
     ),
 ]
 
+/// What several test targets need: seeded randomness, fixtures, slow twins of fast code.
+let support = Target.target(
+    name: "VarveTestSupport",
+    dependencies: dependencies([
+        "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
+    ]),
+    path: "Tests/VarveTestSupport", swiftSettings: settings)
+
 /// The test targets, each with the floors it drives.
 let tests: [(name: String, edges: [String])] = [
     ("VarveBytesTests", ["VarveBytes"]),
@@ -54,21 +62,24 @@ let tests: [(name: String, edges: [String])] = [
         "VarveLogTests",
         ["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveSimulation"]
     ),
-    ("VarveFeaturesTests", ["VarveBytes", "VarveFormats", "VarveFeatures"]),
+    (
+        "VarveFeaturesTests",
+        ["VarveBytes", "VarveFormats", "VarveFeatures", "VarveTestSupport"]
+    ),
     ("VarveModelsTests", ["VarveBytes", "VarveFormats", "VarveModels"]),
     ("VarveProtocolsTests", ["VarveBytes", "VarveFormats", "VarveProtocols"]),
     (
         "VarveProjectionsTests",
         [
             "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
-            "VarveProjections",
+            "VarveProjections", "VarveSimulation", "VarveTestSupport",
         ]
     ),
     (
         "VarveTrainingTests",
         [
             "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
-            "VarveProjections", "VarveTraining",
+            "VarveProjections", "VarveTraining", "VarveTestSupport",
         ]
     ),
     (
@@ -76,13 +87,22 @@ let tests: [(name: String, edges: [String])] = [
         [
             "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
             "VarveModels", "VarveProtocols", "VarveProjections", "VarveTraining", "VarveNode",
+            "VarveTestSupport",
+        ]
+    ),
+    (
+        "CommandTests",
+        [
+            "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols",
+            "VarveNode", "VarveTestSupport",
         ]
     ),
     ("TidyTests", []),
 ]
 
-/// The simulator: a library for the tests, an executable for long runs.
-let simulation: [Target] = [
+/// Not shipped: the simulator, a library for the tests and an executable for long runs; and small
+/// measurements.
+let tools: [Target] = [
     .target(
         name: "VarveSimulation",
         dependencies: dependencies(["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog"]),
@@ -90,6 +110,13 @@ let simulation: [Target] = [
     .executableTarget(
         name: "varve-simulate", dependencies: dependencies(["VarveSimulation"]),
         path: "Tests/varve-simulate", swiftSettings: settings),
+    .executableTarget(
+        name: "varve-bench",
+        dependencies: dependencies([
+            "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveFeatures",
+            "VarveProjections",
+        ]),
+        path: "tools/bench/micro", swiftSettings: settings),
 ]
 
 func dependencies(_ names: [String]) -> [Target.Dependency] {
@@ -107,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: dependencies([
-                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols", "VarveNode",
+                "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveProtocols",
+                "VarveProjections", "VarveNode",
             ]),
             swiftSettings: settings
         ),
@@ -115,5 +143,5 @@ let package = Package(
         .target(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
     } + tests.map {
         .testTarget(name: $0.name, dependencies: dependencies($0.edges), swiftSettings: settings)
-    } + simulation
+    } + [support] + tools
 )

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <malloc.h>
 #include "chardware.h"
 
 #include <errno.h>
@@ -48,4 +49,9 @@ int chw_getrandom(void *bytes, size_t length) {
         length -= (size_t)got;
     }
     return 0;
+}
+
+void chw_keep_freed_blocks(int mapped, int kept) {
+    mallopt(M_MMAP_THRESHOLD, mapped);
+    mallopt(M_TRIM_THRESHOLD, kept);
 }

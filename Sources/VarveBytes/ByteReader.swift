@@ -37,6 +37,11 @@ public struct ByteReader: ~Escapable {
 
     /// Reads an unsigned base-128 varint of at most 64 bits (protobuf, Kafka's compact lengths).
     public mutating func unsignedVarint() throws(ByteError) -> UInt64 {
+        // Most are one byte: lengths, deltas and counts of small records.
+        if remaining > 0, bytes.byte(at: offset) < 0x80 {
+            offset += 1
+            return UInt64(bytes.byte(at: offset - 1))
+        }
         let start = offset
         var value: UInt64 = 0
         var shift: UInt64 = 0

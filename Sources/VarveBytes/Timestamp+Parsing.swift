@@ -10,9 +10,15 @@ extension Timestamp {
         guard let date = cursor.date(), cursor.skipTimeSeparator(),
             let micros = cursor.timeOfDay(), let zoneSeconds = cursor.zone(), cursor.isAtEnd
         else { return nil }
-        self.init(
-            microseconds: (date.daysSinceEpoch * 86_400 - zoneSeconds) * 1_000_000 + micros)
+        let seconds = date.daysSinceEpoch * 86_400 - zoneSeconds
+        // A zone may move the moment out of the years that four digits can say: such a time could
+        // be read but not written.
+        guard Self.writableSeconds.contains(seconds) else { return nil }
+        self.init(microseconds: seconds * 1_000_000 + micros)
     }
+
+    /// Seconds since 1970 of the years 0000 to 9999 in UTC.
+    private static let writableSeconds: Range<Int64> = -62_167_219_200..<253_402_300_800
 
     /// Reads the same from a string.
     public init?(parsing text: String) {

@@ -1,4 +1,4 @@
-import VarveBytes
+public import VarveBytes
 import VarveFormats
 public import VarveSystem
 
@@ -9,9 +9,11 @@ public import VarveSystem
 ///     DIR/log/<20-digit base>.varve     segments
 ///     DIR/log/torn-*                    tails that were cut off, kept for inspection
 public final class Log: Sendable {
+    /// Names the log for good.
     public let id: LogID
     /// Counts the openings of this log, from 1.
     public let epoch: UInt32
+    /// What opening found and did.
     public let recovery: RecoveryReport
     /// Reads what is committed; goes on to work after `close`.
     public let reader: LogReader
@@ -19,6 +21,9 @@ public final class Log: Sendable {
     private let state: LogState
     private let appender: Appender
     private let keeper: SegmentKeeper
+    private let removeSegments: @Sendable (RetentionPlan) throws(LogError) -> Void
+    /// One retention at a time.
+    private let retention = Monitor(())
     private let thread: WorkerThread
     private let keeperThread: WorkerThread
     private let hashThread: WorkerThread
@@ -36,6 +41,7 @@ public final class Log: Sendable {
         let appender = Appender(options: options)
         self.appender = appender
         let (state, keeper) = (core.state, core.keeper)
+        removeSegments = { plan throws(LogError) in try core.remove(plan) }
         self.keeper = keeper
         thread = WorkerThread(name: "appender") { appender.run(core) }
         keeperThread = WorkerThread(name: "keeper") { keeper.run(state) }
@@ -153,6 +159,19 @@ public final class Log: Sendable {
         offset: Int64, timestamp: Int64
     )? {
         (try? reader.firstOffset(atOrAfter: time, in: stream)) ?? nil
+    }
+
+    /// Removes what the rules let go, whole segments from the beginning; keeps everything that is
+    /// needed by a hold. Answers what was removed and why no more was.
+    @discardableResult
+    public func retain(
+        rules: [StreamName: RetentionRule], holds: [RetentionHold], now: Timestamp
+    ) throws -> RetentionPlan {
+        try retention.withLock { _ in
+            let plan = try reader.planRetention(rules: rules, holds: holds, now: now)
+            try removeSegments(plan)
+            return plan
+        }
     }
 
     /// Appends what waits, writes a tick, and gives the directory up. Reading goes on to work.

@@ -129,6 +129,7 @@ public struct LogCore: Sendable {
                 writer.hashCommitted()
             }
         } catch {
+            writer.hashCommitted()
             state.fail(error)
             for request in requests[next...] { request.refuse(error) }
             throw error
@@ -153,6 +154,12 @@ public struct LogCore: Sendable {
     private mutating func register(_ names: [StreamName]) throws(AppendError) -> AppendError? {
         let (missing, next) = state.missingStreams(names)
         if missing.isEmpty { return nil }
+        let limit = writer.options.streamLimit
+        if next + missing.count > limit {
+            return .invalidBatch(
+                "\(missing.count) more streams are too many: a log has at most \(limit), this one"
+                    + " has \(next)")
+        }
         let now = clock.now()
         let records = missing.enumerated().map {
             StreamRegistration.record($1, id: next + $0, time: now)
@@ -200,6 +207,11 @@ public struct LogCore: Sendable {
             state.fail(error)
             throw error
         }
+    }
+
+    /// Removes the segments of a retention plan.
+    public func remove(_ plan: RetentionPlan) throws(LogError) {
+        try reader.remove(plan, writer.directory, writer.files)
     }
 
     /// Gives the directory up. What was appended is durable already.

@@ -9,6 +9,7 @@ public enum LogError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Data that was acknowledged is damaged.
     case damaged(path: String, offset: Int64, position: Int64, reason: String)
 
+    /// What happened, where, and what to do.
     public var description: String {
         switch self {
         case .inUse(let directory, let holder):
@@ -36,6 +37,7 @@ public enum AppendError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A write or sync failed; nothing more is appended in this process.
     case stopped(String)
 
+    /// What was wrong with the batch, or with the log.
     public var description: String {
         switch self {
         case .unknownStream(let id): "stream \(id.value) does not exist"

@@ -10,6 +10,8 @@ public struct LogOptions: Sendable {
     public var mailboxBytes = 128 << 20
     /// The largest batch, bytes in all; larger ones are refused.
     public var batchBytes = RecordBatchHeader.largestBatch
+    /// The most streams: each takes memory, and a row in every footer.
+    public var streamLimit = 100_000
     /// Bytes written with one sync.
     public var groupBytes = 32 << 20
     /// A tick is written after this long without appends, so that the promise of the last ones
@@ -29,5 +31,6 @@ public struct LogOptions: Sendable {
     /// for good whatever their checksums say.
     @_spi(Simulation) public var ignoresChecksums = false
 
+    /// The defaults.
     public init() {}
 }

@@ -1,4 +1,3 @@
-import Synchronization
 import VarveBytes
 import VarveSystem
 
@@ -9,10 +8,10 @@ import VarveSystem
 /// therefore read what it speaks of.
 final class LogState: Sendable {
     let log: LogID
-    private let index: Mutex<LogIndex>
+    private let index: Monitor<LogIndex>
     let commit: Monitor<Int64>
-    private let stopped = Mutex<AppendError?>(nil)
-    private let observers = Mutex<[@Sendable (Position) -> Void]>([])
+    private let stopped = Monitor<AppendError?>(nil)
+    private let observers = Monitor<[@Sendable (Position) -> Void]>([])
 
     let options: LogOptions
     let tree: LogTree
@@ -26,8 +25,13 @@ final class LogState: Sendable {
         self.options = options
         self.tree = tree
         self.cache = cache
-        self.index = Mutex(index)
+        self.index = Monitor(index)
         self.commit = Monitor(commit)
+    }
+
+    /// The segments up to the commit position, and the leaves of the open one.
+    func summaries() -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
+        tree.current(upTo: commit.withLock { $0 })
     }
 
     /// Makes committed frames visible, then moves the commit position.
@@ -79,6 +83,13 @@ final class LogState: Sendable {
         index.withLock { $0.seal(ended.number, footer.trailer, rows: SealedFooter.rows(rows)) }
         cache.drop(ended.number)
         tree.sealed(base: ended.base)
+    }
+
+    /// Has readers forget the segments before a number.
+    func removeSegments(before number: Int, startOffsets: [Int64]) {
+        let gone = withIndex { $0.segments.prefix { $0.number < number }.map(\.number) }
+        index.withLock { $0.removeSegments(before: number, startOffsets: startOffsets) }
+        for number in gone { cache.drop(number) }
     }
 
     func fail(_ error: AppendError) {

@@ -22,6 +22,7 @@ extension Node {
     /// Puts a document of definitions in force: all of it or nothing.
     func apply(_ document: JSON) throws -> Application {
         try applying.withLock { _ in
+            try settle(log.commitPosition, in: [catalog])
             let plan = try self.plan(document)
             var position: Position?
             let records = plan.records(time: clock.now())
@@ -31,9 +32,11 @@ extension Node {
                         if case .written = view.source { view.streamName } else { nil }
                     }
                 try log.createStreams(streams.map { StreamName(name: $0, partition: 0) })
-                position = try record(
-                    try RecordBatch.encode(records), in: Log.catalogName)
+                let end = try record(try RecordBatch.encode(records), in: Log.catalogName)
+                // In force from here on, whatever becomes of the projections.
                 gate.adopt(plan.definitions)
+                try settle(end, in: [catalog, online])
+                position = end
             }
             return Application(plan: plan, position: position, needsRebuild: viewsToRebuild())
         }
@@ -41,9 +44,8 @@ extension Node {
 
     /// Views whose newest version is not the one that the live generation folds.
     func viewsToRebuild() -> [String] {
-        let live = online.read { state in
-            state.pinned.versions.filter { $0.kind == .view }.map { ($0.name, $0.number) }
-        }
+        let live = online.reader.pinned.versions.filter { $0.kind == .view }
+            .map { ($0.name, $0.number) }
         let newest = catalog.catalog
         return live.compactMap { name, number in
             newest.history(.view, name).last?.number == number ? nil : name

@@ -17,10 +17,27 @@ extension Node {
     /// Folds a new generation of the online store with the definitions in force, holds it against
     /// the live one at one position, finds who consumed a value that differs, and makes it the live
     /// one if asked to. Reads and appends go on meanwhile.
+    /// - Parameter rollback: fold with the definitions of the generation before the live one.
     func rebuildOnline(
-        swap: Bool, progress: (@Sendable (Position) -> Void)? = nil
+        swap: Bool, rollback: Bool = false, progress: (@Sendable (Position) -> Void)? = nil
     ) throws -> RebuildReport {
-        let built = try online.rebuild(progress: progress)
+        try rebuilding.withLock { _ in
+            var base: Position?
+            if rollback {
+                guard let before = catalog.catalog.previousGeneration(of: online.name) else {
+                    throw NodeError.badRequest(
+                        "the online store has had one generation: there is none to roll back to")
+                }
+                base = before.base
+            }
+            return try rebuilt(swap: swap, base: base, progress: progress)
+        }
+    }
+
+    private func rebuilt(
+        swap: Bool, base: Position?, progress: (@Sendable (Position) -> Void)?
+    ) throws -> RebuildReport {
+        let built = try online.rebuild(base: base, progress: progress)
         let online = online
         // Both stand at the same position only while nothing is applied.
         let (candidate, live) = try projector.perform {
@@ -32,10 +49,11 @@ extension Node {
         let radius = try BlastRadius(
             of: candidate, log, Reproduction(log, catalog.catalog, registry), registry.registry)
         if swap {
+            let node = self
             try projector.perform {
                 var newest = candidate
                 try online.catchUp(&newest)
-                try online.swap(to: newest)
+                try online.swap(to: newest) { try node.makeLive($0, of: online.name) }
             }
         }
         return RebuildReport(
@@ -46,6 +64,17 @@ extension Node {
     /// Writes a new generation of the offline store, and makes it the live one if asked to.
     func rebuildOffline(swap: Bool) throws -> Generation {
         let offline = offline
-        return try projector.perform { try offline.rebuild(swap: swap) }
+        return try rebuilding.withLock { _ in
+            try projector.perform {
+                try offline.rebuild(
+                    swap: swap ? { try self.makeLive($0, of: offline.name) } : nil)
+            }
+        }
+    }
+
+    /// Puts a swap on record. Projections take the record in later: this is their thread.
+    private func makeLive(_ generation: Generation, of projection: String) throws {
+        let record = generation.record(of: projection, time: clock.now())
+        try self.record(try RecordBatch.encode([record]), in: Log.catalogName)
     }
 }

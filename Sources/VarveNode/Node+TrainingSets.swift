@@ -20,7 +20,8 @@ extension Node {
 
     /// Where the rows of a training set come from.
     enum SpineInput {
-        case csv([UInt8])
+        /// A CSV, Parquet or Arrow file.
+        case file([UInt8])
         case stream(String)
     }
 
@@ -40,10 +41,11 @@ extension Node {
             service: request.service, definitions: service.definitions, versions: service.versions,
             mode: request.mode, basis: basis)
         let (spine, source) = try spine(request, try build.plan(), basis)
-        let set = try TrainingSet(log, build, spine, source: source, progress: progress)
-        if case .csv(let bytes) = request.spine {
+        let set = try TrainingSet(
+            log, build, spine, source: source, offline: offline, progress: progress)
+        if case .file(let bytes) = request.spine {
             for batch in try registry.batches(storing: bytes, time: clock.now()).batches {
-                try record(batch, in: Registry.artifactStream, settles: false)
+                try record(batch, in: Registry.artifactStream)
             }
         }
         let batch = try RecordBatch.encode([
@@ -51,7 +53,7 @@ extension Node {
                 key: Array(set.manifest.id.utf8), value: Array(set.manifest.json.text.utf8),
                 timestamp: milliseconds())
         ])
-        try record(batch, in: Registry.trainingSetStream)
+        try record(batch, in: Registry.trainingSetStream, settling: [registry])
         return set
     }
 
@@ -59,18 +61,29 @@ extension Node {
         _ request: TrainingSetRequest, _ plan: ServicePlan, _ basis: Position
     ) throws -> (Spine, SpineSource) {
         switch request.spine {
-        case .csv(let bytes):
-            let spine = try Spine(csv: bytes, timeColumn: request.timeColumn, plan: plan)
+        case .file(let bytes):
+            let spine = try Spine(file: bytes, timeColumn: request.timeColumn, plan: plan)
             return (spine, .artifact(spine.digest))
         case .stream(let name):
-            let stream = try Reproduction(log, catalog.catalog, registry).declaredStream(name)
-            return (try Spine(stream: stream, log, upTo: basis, plan: plan), .stream(name))
+            let (stream, version) = try Reproduction(log, catalog.catalog, registry, offline: offline)
+                .declaredStream(name)
+            return (
+                try Spine(stream: stream, log, upTo: basis, plan: plan),
+                .stream(name, version: version)
+            )
         }
+    }
+
+    /// How two training sets differ, and why.
+    func diffTrainingSets(_ first: String, _ second: String) throws -> TrainingDiff {
+        try TrainingDiff(
+            try registry.registry.manifest(first), try registry.registry.manifest(second),
+            Reproduction(log, catalog.catalog, registry, offline: offline))
     }
 
     /// Builds a training set again from its manifest, and proves that it is the same.
     func reproduceTrainingSet(_ id: String) throws -> TrainingSet {
-        try Reproduction(log, catalog.catalog, registry)
+        try Reproduction(log, catalog.catalog, registry, offline: offline)
             .reproduce(try registry.registry.manifest(id))
     }
 }

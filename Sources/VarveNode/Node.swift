@@ -25,6 +25,11 @@ public final class Node: Sendable {
     let idsInFlight = Monitor<Set<String>>([])
     /// Applies of definitions come one after the other: each is planned against the one before.
     let applying = Monitor(())
+    /// So do rebuilds: each makes the generation after the live one.
+    let rebuilding = Monitor(())
+
+    /// Where the log ended when the node was opened.
+    let openedAt: Position
 
     /// How long a request waits for projections to reach what it has just appended.
     static let projectionTimeout = Duration.seconds(60)
@@ -37,6 +42,7 @@ public final class Node: Sendable {
         self.clock = clock
         log = try Log.open(
             directory: options.directory, options: options.log, fileSystem: files, clock: clock)
+        openedAt = log.commitPosition
         do {
             let projections = "\(options.directory)/projections"
             catalog = try CatalogProjection(log)
@@ -45,6 +51,7 @@ public final class Node: Sendable {
             online = try OnlineStore(log, catalog, root: "\(projections)/online", files: files)
             offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
             monitoring = MonitoringProjection(registry)
+            try monitoring.resume(log)
             gate = StreamGate(try catalog.catalog.definitions())
             models = ModelCache(registry)
             projector = Projector(log)
@@ -57,14 +64,41 @@ public final class Node: Sendable {
 
     /// Stops following the log, saves projections, and gives the directory up.
     public func close() throws {
-        try projector.stop()
+        let stopping = Result { try projector.stop() }
         try log.close()
+        try stopping.get()
     }
 
-    /// Waits until projections have taken in every record below a position.
-    /// - Throws: `NodeError.behind` when they do not get there, with the reason if one is known.
-    func settle(_ position: Position) throws {
-        if projector.wait(for: position, timeout: Self.projectionTimeout) { return }
+    /// Waits until projections have taken in what was in the log when the node was opened, or stand
+    /// still; a node that lost its projections has to fold the whole log first.
+    /// - Parameter progress: called now and then with the position reached and the one wanted.
+    public func catchUp(progress: (_ reached: Position, _ wanted: Position) -> Void) {
+        while !projector.wait(for: openedAt, timeout: .milliseconds(200)) {
+            if projector.status().contains(where: { $0.blocked != nil }) { return }
+            progress(projector.position, openedAt)
+        }
+    }
+
+    /// Whoever asks for something that is not there is told when that may be because the online
+    /// store has not read the log to where it ended at the start.
+    func checkCaughtUp() throws(NodeError) {
+        let reached = online.position
+        if reached < openedAt {
+            throw .behind(wanted: openedAt.value, reached: reached.value, blocked: [])
+        }
+    }
+
+    /// Waits until some projections have taken in every record below a position.
+    /// - Throws: `NodeError.behind` when they do not get there, with the reason if one is known;
+    ///   `NodeError.badRequest` for a position that the log has not reached.
+    func settle(_ position: Position, in projections: [any Projection]) throws {
+        guard position <= log.commitPosition else {
+            throw NodeError.badRequest(
+                "position \(log.id.text(of: position)) is beyond the log's end,"
+                    + " \(log.id.text(of: log.commitPosition))")
+        }
+        let names = projections.map(\.name)
+        if projector.wait(for: position, in: names, timeout: Self.projectionTimeout) { return }
         throw NodeError.behind(
             wanted: position.value, reached: projector.position.value,
             blocked: projector.status().compactMap { status in
@@ -72,17 +106,19 @@ public final class Node: Sendable {
             })
     }
 
-    /// Appends records to a reserved stream and answers the position after the last one, once
+    /// Appends records to a reserved stream and answers the position after the last one, once some
     /// projections have it.
     @discardableResult
-    func record(_ batch: [UInt8], in stream: StreamName, settles: Bool = true) throws -> Position {
+    func record(
+        _ batch: [UInt8], in stream: StreamName, settling projections: [any Projection] = []
+    ) throws -> Position {
         try log.createStreams([stream])
         guard let id = log.stream(stream)?.id else {
             throw AppendError.stopped("stream \(stream.name) could not be created")
         }
         let placed = try log.append(batch, to: id)
         let end = Position(placed.basePosition.value + Int64(placed.count))
-        if settles { try settle(end) }
+        if !projections.isEmpty { try settle(end, in: projections) }
         return end
     }
 

@@ -10,6 +10,8 @@ public struct NodeOptions: Sendable {
     public var kafkaPort: UInt16 = 9092
     /// HTTP; 0 picks a free port.
     public var httpPort: UInt16 = 8080
+    /// Redis protocol; 0 picks a free port.
+    public var respPort: UInt16 = 6379
     /// Whether a producer may create a stream by writing to it.
     public var createsStreams = true
     public var log = LogOptions()

@@ -2,12 +2,13 @@ public import VarveFormats
 import VarveLog
 import VarveSystem
 
-/// A node's listeners: the Kafka protocol and HTTP, at ports that other commands find through the
-/// data directory's lock.
+/// A node's listeners: the protocols of Kafka and Redis, and HTTP, at ports that other commands
+/// find through the data directory's lock.
 public final class NodeServer: Sendable {
     private let node: Node
     private let kafka: KafkaServer
     private let http: HTTPServer
+    private let resp: RESPServer
     private let host: String
     private let httpHost: String
 
@@ -31,18 +32,33 @@ public final class NodeServer: Sendable {
         kafkaOptions.port = options.kafkaPort
         kafkaOptions.createsTopics = options.createsStreams
         kafkaOptions.groupsDirectory = "\(options.directory)/groups"
-        kafka = try KafkaServer(
-            log: node.log, options: kafkaOptions, gate: node.gate, report: report)
+        kafka = try Self.listening("Kafka", "--kafka-port", options.kafkaPort) {
+            try KafkaServer(log: node.log, options: kafkaOptions, gate: node.gate, report: report)
+        }
         var httpOptions = HTTPServer.Options()
-        // HTTP knows no users: it stays on this machine.
+        // HTTP and RESP know no users: they stay on this machine.
         let httpHost = Self.isLoopback(options.host) ? options.host : "127.0.0.1"
         httpOptions.host = httpHost
         self.httpHost = httpHost
         httpOptions.port = options.httpPort
         let api = NodeAPI(node)
+        var respOptions = RESPServer.Options()
+        respOptions.host = httpHost
+        respOptions.port = options.respPort
         do {
-            http = try HTTPServer(options: httpOptions, report: report) { api.respond($0) }
+            http = try Self.listening("HTTP", "--http-port", options.httpPort) {
+                try HTTPServer(options: httpOptions, report: report) { api.respond($0) }
+            }
         } catch {
+            kafka.stop()
+            throw error
+        }
+        do {
+            resp = try Self.listening("the Redis protocol", "--resp-port", options.respPort) {
+                try RESPServer(node: node, options: respOptions, report: report)
+            }
+        } catch {
+            http.stop()
             kafka.stop()
             throw error
         }
@@ -54,19 +70,35 @@ public final class NodeServer: Sendable {
         }
     }
 
+    /// Starts one listener; a port that is taken is named with the option that chooses another.
+    private static func listening<Server>(
+        _ protocolName: String, _ option: String, _ port: UInt16, _ start: () throws -> Server
+    ) throws -> Server {
+        do {
+            return try start()
+        } catch let error as SystemError where error.isAddressInUse {
+            throw NodeError.conflict(
+                "port \(port) for \(protocolName) is in use by another process; choose another with"
+                    + " \(option), 0 picks a free one")
+        }
+    }
+
     private static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
-    /// Where the listeners are: `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080"}`.
+    /// Where the listeners are: `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080", "resp":
+    /// "127.0.0.1:6379"}`.
     public var address: JSON {
         [
             "kafka": .string("\(host):\(kafka.port)"), "http": .string("\(httpHost):\(http.port)"),
+            "resp": .string("\(httpHost):\(resp.port)"),
         ]
     }
 
     /// Answers what was accepted, and closes the listeners; the node is closed after it.
     public func stop() {
+        resp.stop()
         http.stop()
         kafka.stop()
     }

@@ -62,10 +62,16 @@ final class StreamGate: AppendGate {
         var scratch: [UInt8] = []
         do {
             try RecordBatch.forEachRecord(batch, scratch: &scratch) { record in
-                // A record without a value retracts a fact; it has no fields.
-                guard faults.count < Self.faultLimit, let value = record.value else { return }
+                guard faults.count < Self.faultLimit else { return }
                 do {
+                    guard let value = record.value else {
+                        _ = try decoder.retractedID(key: record.key)
+                        return
+                    }
                     try decoder.check(value, timestamp: record.timestamp, slots: &slots)
+                    if record.hasHeader(RecordDecoder.retractHeader) {
+                        _ = try decoder.retractedID(slots)
+                    }
                 } catch {
                     faults.append(RecordFault(index: record.offsetDelta, message: "\(error)"))
                 }

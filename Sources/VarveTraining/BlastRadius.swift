@@ -19,7 +19,10 @@ public struct BlastRadius: Sendable {
     /// A training set and its columns that differ.
     public struct AffectedTrainingSet: Sendable, Equatable {
         public let id: String
+        /// Empty when the set cannot be made with the generation's definitions.
         public let columns: [String]
+        /// Why it cannot; nil when it can.
+        public let reason: String?
     }
 
     public let predictions: [AffectedPrediction]
@@ -55,13 +58,23 @@ public struct BlastRadius: Sendable {
             guard let service = candidate.pinned.services[recipe.service],
                 service.versions.digest != recipe.versions.digest
             else { continue }
-            let set = try reproduction.rebuild(recipe, service.definitions, service.versions)
-            let columns = set.manifest.columns.filter { column in
-                recipe.digests.first { $0.column == column.field.name }?.digest
-                    != column.digest.description
+            let set: TrainingSet
+            do {
+                set = try reproduction.rebuild(recipe, service.definitions, service.versions)
+            } catch let error as TrainingError {
+                // Its spine lacks what the service of today needs.
+                sets.append(
+                    AffectedTrainingSet(id: recipe.id, columns: [], reason: "\(error)"))
+                continue
+            }
+            // Columns that the service has gained since are in nobody's set.
+            let columns = recipe.digests.filter { known in
+                set.manifest.columns.first { $0.field.name == known.column }?.digest.description
+                    != known.digest
             }
             if columns.isEmpty { continue }
-            sets.append(AffectedTrainingSet(id: recipe.id, columns: columns.map(\.field.name)))
+            sets.append(
+                AffectedTrainingSet(id: recipe.id, columns: columns.map(\.column), reason: nil))
         }
         trainingSets = sets
         let affected = Set(sets.map(\.id))
@@ -92,6 +105,7 @@ public struct BlastRadius: Sendable {
                         .object([
                             .init("id", .string(set.id)),
                             .init("columns", .array(set.columns.map { .string($0) })),
+                            .init("reason", set.reason.map { .string($0) } ?? .null),
                         ])
                     })),
             .init("models", .array(models.map { .string($0) })),

@@ -10,8 +10,14 @@ public struct Reproduction {
     private let log: Log
     private let catalog: Catalog
     private let registry: RegistryProjection
+    private let offline: OfflineStore?
 
-    public init(_ log: Log, _ catalog: Catalog, _ registry: RegistryProjection) {
+    /// - Parameter offline: see `TrainingSet.init`.
+    public init(
+        _ log: Log, _ catalog: Catalog, _ registry: RegistryProjection,
+        offline: OfflineStore? = nil
+    ) {
+        self.offline = offline
         self.log = log
         self.catalog = catalog
         self.registry = registry
@@ -42,6 +48,23 @@ public struct Reproduction {
         return set
     }
 
+    /// Builds the set that a manifest describes, whatever its columns are to be.
+    public func rebuild(_ recipe: TrainingRecipe) throws -> TrainingSet {
+        try rebuild(recipe, with: recipe)
+    }
+
+    /// Builds the set that a manifest describes, but with the definitions of another one.
+    public func rebuild(
+        _ recipe: TrainingRecipe, with other: TrainingRecipe
+    ) throws -> TrainingSet {
+        guard let definitions = try catalog.definitions(other.versions) else {
+            throw TrainingError.notReproduced(
+                id: other.id,
+                reason: "the catalog has no definitions with digest \(other.versions.digest)")
+        }
+        return try rebuild(recipe, definitions, other.versions)
+    }
+
     /// Builds the set that a manifest describes, but with other definitions of its service.
     public func rebuild(
         _ recipe: TrainingRecipe, _ definitions: Definitions, _ versions: ServiceVersions
@@ -57,28 +80,33 @@ public struct Reproduction {
             service: recipe.service, definitions: definitions, versions: versions,
             mode: recipe.mode, basis: recipe.basis, threads: threads)
         let spine = try self.spine(recipe, try request.plan())
-        return try TrainingSet(log, request, spine, source: recipe.spine, progress: progress)
+        return try TrainingSet(
+            log, request, spine, source: recipe.spine, offline: offline, progress: progress)
     }
 
     private func spine(_ recipe: TrainingRecipe, _ plan: ServicePlan) throws -> Spine {
         switch recipe.spine {
         case .artifact(let digest):
             return try Spine(
-                csv: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
-        case .stream(let name):
-            return try Spine(
-                stream: try declaredStream(name), log, upTo: recipe.basis, plan: plan)
+                file: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
+        case .stream(let name, let version):
+            let stream = try declaredStream(name, version: version).definition
+            return try Spine(stream: stream, log, upTo: recipe.basis, plan: plan)
         }
     }
 
-    /// A stream's definition in force.
-    public func declaredStream(_ name: String) throws -> StreamDefinition {
-        let streams = try catalog.definitions().streams
-        guard let stream = streams.first(where: { $0.name == name }) else {
+    /// A version of a stream's definition; nil: the one in force.
+    public func declaredStream(
+        _ name: String, version number: Int? = nil
+    ) throws -> (definition: StreamDefinition, version: Int) {
+        let history = catalog.history(.stream, name)
+        let version = number.map { number in history.first { $0.number == number } }
+            ?? history.last
+        guard let version, let stream = try Catalog.read([version]).streams.first else {
+            let known = catalog.inForce().filter { $0.kind == .stream }.map(\.name)
             throw TrainingError.badSpine(
-                "stream \(name) is not declared; declared are "
-                    + streams.map(\.name).joined(separator: ", "))
+                "stream \(name) is not declared; declared are \(known.joined(separator: ", "))")
         }
-        return stream
+        return (stream, version.number)
     }
 }

@@ -1,6 +1,7 @@
 public import VarveBytes
 public import VarveFeatures
 public import VarveFormats
+public import VarveProjections
 
 /// The rows a training set is asked for: a table with a time T, the service's key fields and
 /// inputs, and any other columns, such as labels, which are passed through.
@@ -11,6 +12,8 @@ public struct Spine: Sendable {
     public let timeColumn: String
     /// SHA-256 of the bytes the spine was read from.
     public let digest: Digest
+    /// Records of the stream it was made of that have no row as they do not fit its definition.
+    public internal(set) var unreadable: RecordReader.Unreadable?
 
     /// Rows in the spine.
     public var rowCount: Int { table.rowCount }
@@ -21,24 +24,56 @@ public struct Spine: Sendable {
         return (0..<table.rowCount).compactMap { times.timestamp($0) }.max() ?? .distantPast
     }
 
+    /// Reads a file, told apart by its first bytes: Parquet, Arrow (file or stream), or else CSV.
+    /// Integers count as float64 where the service needs that.
+    public init(file bytes: [UInt8], timeColumn: String, plan: ServicePlan) throws(TrainingError) {
+        let table: Table
+        do {
+            if ParquetFile.isParquet(bytes.raw) {
+                table = try ParquetFile.decode(bytes.raw)
+            } else if ArrowFile.isArrow(bytes.raw) {
+                table = try ArrowFile.decode(bytes.raw)
+            } else if ArrowStream.isArrow(bytes.raw) {
+                table = try ArrowStream.decode(bytes.raw)
+            } else {
+                table = try Self.table(csv: bytes, timeColumn, plan)
+            }
+        } catch {
+            throw .badSpine("\(error)")
+        }
+        var widened = table
+        for field in plan.service.inputs where field.type == .float64 {
+            if let index = table.columns.firstIndex(where: { $0.name == field.name }),
+                let column = table.columns[index].widened()
+            {
+                widened.columns[index] = column
+            }
+        }
+        try self.init(
+            widened, timeColumn: timeColumn, digest: SHA256.digest(bytes.raw), plan: plan)
+    }
+
     /// Reads a CSV text, checked against the service's needs. A time needs a zone; a null key is
     /// allowed, and matches nothing.
     public init(csv bytes: [UInt8], timeColumn: String, plan: ServicePlan) throws(TrainingError) {
+        let table: Table
+        do {
+            table = try Self.table(csv: bytes, timeColumn, plan)
+        } catch {
+            throw .badSpine("\(error)")
+        }
+        try self.init(
+            table, timeColumn: timeColumn, digest: SHA256.digest(bytes.raw), plan: plan)
+    }
+
+    private static func table(
+        csv bytes: [UInt8], _ timeColumn: String, _ plan: ServicePlan
+    ) throws(CSVError) -> Table {
         var types = [timeColumn: ColumnType.timestamp]
         for field in plan.keyFields + plan.service.inputs {
             types[field.name] = field.type.columnType
         }
-        do {
-            try self.init(
-                Table(csv: bytes.raw, types: types), timeColumn: timeColumn,
-                digest: SHA256.digest(bytes.raw), plan: plan)
-        } catch let error as CSVError {
-            throw .badSpine("\(error)")
-        } catch let error as TrainingError {
-            throw error
-        } catch {
-            throw .badSpine("\(error)")
-        }
+        return try Table(csv: bytes.raw, types: types)
     }
 
     /// A spine from a table that is there already.

@@ -6,10 +6,10 @@ public import VarveProjections
 
 /// Where a spine comes from, so that it can be had again.
 public enum SpineSource: Sendable, Equatable {
-    /// A CSV text kept in `varve.artifacts` under its digest.
+    /// The bytes of a CSV, Parquet or Arrow file kept in `varve.artifacts` under its digest.
     case artifact(Digest)
-    /// The records of a stream below the basis.
-    case stream(String)
+    /// The records of a stream below the basis, read by one version of its definition.
+    case stream(String, version: Int)
 }
 
 /// The record of `varve.trainingsets` that says how a training set was made and what is in it.
@@ -46,20 +46,20 @@ public struct TrainingManifest: Sendable, Equatable {
         /// The baseline for monitoring; nil for columns that are not numbers.
         public let profile: Profile?
 
-        init(
-            field: Field, values: [FeatureValue], digest: Digest, leaks: Int, latestDiffers: Int
-        ) {
+        init(field: Field, cells: FeatureCells, digest: Digest, leaks: Int, latestDiffers: Int) {
             self.field = field
             self.digest = digest
             self.leaks = leaks
             self.latestDiffers = latestDiffers
+            var counts = Array(repeating: 0, count: 256)
+            for status in cells.statuses { counts[Int(status)] += 1 }
             statuses = FeatureStatus.allCases.compactMap { status in
-                let count = values.count { $0.status == status }
+                let count = counts[Int(status.rawValue)]
                 return count == 0 ? nil : (status, count)
             }
             profile =
                 [.bool, .int64, .float64].contains(field.type)
-                ? Profile(baseline: values.map { Profile.number($0.value) }) : nil
+                ? Profile(baseline: (0..<cells.count).map { cells.number($0) }) : nil
         }
 
         public static func == (left: Column, right: Column) -> Bool { left.json == right.json }
@@ -105,7 +105,10 @@ public struct TrainingManifest: Sendable, Equatable {
     private var spineJSON: JSON {
         switch spine {
         case .artifact(let digest): .object([.init("artifact", .string(digest.description))])
-        case .stream(let name): .object([.init("stream", .string(name))])
+        case .stream(let name, let version):
+            .object([
+                .init("stream", .string(name)), .init("version", .integer(Int64(version))),
+            ])
         }
     }
 }
@@ -134,6 +137,7 @@ public struct TrainingRecipe: Sendable, Equatable {
     public let mode: TrainingMode
     public let basis: Position
     public let spine: SpineSource
+    public let spineDigest: String
     public let timeColumn: String
     public let codeVersion: Int
     /// By column name.
@@ -157,12 +161,14 @@ public struct TrainingRecipe: Sendable, Equatable {
         timeColumn = try need("time_column", json["time_column"]?.stringValue)
         codeVersion = Int(try need("code_version", json["code_version"]?.integerValue))
         if let stream = json["spine"]?["stream"]?.stringValue {
-            spine = .stream(stream)
+            let version = json["spine"]?["version"]?.integerValue
+            spine = .stream(stream, version: Int(try need("spine", version)))
         } else {
             spine = .artifact(
                 try need(
                     "spine", json["spine"]?["artifact"]?.stringValue.flatMap(Digest.init(hex:))))
         }
+        spineDigest = try need("spine_digest", json["spine_digest"]?.stringValue)
         digests = (json["columns"]?.arrayValue ?? []).map {
             ($0["name"]?.stringValue ?? "", $0["digest"]?.stringValue ?? "")
         }
@@ -174,6 +180,10 @@ public struct TrainingRecipe: Sendable, Equatable {
 
     /// Why a set that was made again is not the one of this recipe; nil when it is.
     public func difference(from set: TrainingSet) -> String? {
+        if set.manifest.spineDigest.description != spineDigest {
+            return "the spine has digest \(set.manifest.spineDigest), the manifest says "
+                + spineDigest
+        }
         for column in set.manifest.columns {
             guard let expected = digests.first(where: { $0.column == column.field.name }) else {
                 return "it has a column \(column.field.name) that the manifest does not name"

@@ -51,34 +51,37 @@ public struct TrainingSet: Sendable {
         case rows(Int)
     }
 
-    /// Builds a set by replay: folds the log up to the basis, then computes every row.
+    /// Builds a set: sweeps facts and rows key by key, in order of time.
+    /// - Parameter offline: where the log's records are as typed columns already; nil reads the
+    ///   log. The set is the same.
     public init(
         _ log: Log, _ request: Request, _ spine: Spine, source: SpineSource,
+        offline: OfflineStore? = nil,
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) throws {
         guard request.basis.value >= 0, request.basis <= log.commitPosition else {
             throw TrainingError.badBasis(request.basis.value, end: log.commitPosition.value)
         }
         let plan = try request.plan()
-        var fold = FeatureFold(request.definitions)
-        try fold.fold(log, upTo: request.basis) { progress(.folded($0, of: request.basis)) }
-        let replay = PointInTimeReplay(
-            fold: fold, plan: plan, spine: spine, mode: request.mode, basis: request.basis.value)
-        let result = replay.run(threads: request.threads) { progress(.rows($0)) }
-        var columns = spine.table.columns
-        var summaries: [TrainingManifest.Column] = []
+        let result = try TrainingSweep(
+            log: log, offline: offline, definitions: request.definitions, plan: plan, spine: spine,
+            mode: request.mode, basis: request.basis, threads: request.threads, progress: progress
+        ).run()
         let added = Set(plan.addedColumns(to: spine.table).map(\.name))
-        for (index, field) in plan.columns.enumerated() {
-            let values = result.rows.map { $0[index] }
-            var column = Column(
-                name: field.name, type: field.type.columnType, capacity: values.count)
-            for value in values { column.append(value.value.cell) }
-            if added.contains(field.name) { columns.append(column) }
-            summaries.append(
-                TrainingManifest.Column(
-                    field: field, values: values, digest: column.digest,
-                    leaks: result.leaks[index], latestDiffers: result.latestDiffers[index]))
+        let made = try Parallel.map(
+            plan.columns.count, threads: request.threads, name: "columns"
+        ) {
+        } _: { _, index in
+            let field = plan.columns[index]
+            let column = result.cells[index].column(field.name)
+            let summary = TrainingManifest.Column(
+                field: field, cells: result.cells[index], digest: column.digest,
+                leaks: result.leaks[index], latestDiffers: result.latestDiffers[index])
+            return (column, summary)
         }
+        let columns =
+            spine.table.columns + made.map(\.0).filter { added.contains($0.name) }
+        let summaries = made.map(\.1)
         let asserted = request.definitions.streams
             .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()
         manifest = TrainingManifest(

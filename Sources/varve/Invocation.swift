@@ -18,7 +18,9 @@ struct Invocation: Sendable {
                 positional.append(word)
                 continue
             }
-            let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
+            let parts = word.dropFirst(2)
+                .split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map(String.init)
             guard let option = options.first(where: { $0.name == parts[0] }) else {
                 let known = options.map { "--\($0.name)" }
                 let near = Self.nearest("--" + parts[0], known)

@@ -4,8 +4,9 @@ import VarveSystem
 @main
 struct Varve {
     static let commands =
-        nodeCommands + logCommands + streamCommands + definitionCommands + featureCommands + trainingCommands
-        + modelCommands + predictionCommands + rebuildCommands
+        nodeCommands + logCommands + logInspectionCommands + streamCommands + definitionCommands
+        + featureCommands + explainCommands + trainingCommands + modelCommands
+        + predictionCommands + rebuildCommands
 
     static func main() {
         ProcessEnvironment.exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -43,6 +43,15 @@ final class Session {
         }
         do {
             let node = try Node(NodeOptions(directory: directory))
+            var progress: Progress?
+            node.catchUp { reached, wanted in
+                if progress == nil {
+                    progress = Progress("folding the log", total: Int(wanted.value))
+                }
+                let done = progress?.done ?? 0
+                progress?.advance(Int(reached.value) - done)
+            }
+            progress?.finish()
             target = .embedded(node, NodeAPI(node))
         } catch {
             throw CommandError.unavailable("\(error)")

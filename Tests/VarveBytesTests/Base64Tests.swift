@@ -12,7 +12,9 @@ import VarveBytes
         #expect(Base64.decode(text) == Array(bytes.utf8))
     }
 
-    @Test(arguments: ["Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9v", "Zm9v\n"])
+    @Test(arguments: [
+        "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9v", "Zm9v\n",
+    ])
     func `nothing else is read`(text: String) {
         #expect(Base64.decode(text) == nil)
     }

@@ -9,6 +9,7 @@ import VarveBytes
     @Test(arguments: [0, 1, 7, 8, 63, 503, 504, 505, 4031, 4032, 4033, 10_000])
     func `hardware equals tables`(length: Int) {
         let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 5) }
-        #expect(CRC32C.checksum(bytes.raw, continuing: 7) == CRC32C.portable(bytes.raw, continuing: 7))
+        #expect(
+            CRC32C.checksum(bytes.raw, continuing: 7) == CRC32C.portable(bytes.raw, continuing: 7))
     }
 }

@@ -21,7 +21,9 @@ struct LogTests {
         try Log.open(directory: directory, options: options)
     }
 
-    private func batch(_ texts: [String], producer: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1)
+    private func batch(
+        _ texts: [String], producer: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1
+    )
         throws -> [UInt8]
     {
         try RecordBatch.encode(
@@ -63,8 +65,10 @@ struct LogTests {
             let texts = (0...(number % 3)).map { "record \(number).\($0)" }
             let placed = try log.append(try batch(texts), to: id)
             for (index, text) in texts.enumerated() {
+                let (position, offset) = (placed.basePosition.value, placed.baseOffset)
                 expected.append(
-                    "\(placed.basePosition.value + Int64(index)):\(placed.baseOffset + Int64(index)):\(text)")
+                    "\(position + Int64(index)):\(offset + Int64(index)):\(text)"
+                )
             }
         }
         #expect(try contents(log) == expected)
@@ -176,7 +180,9 @@ struct LogTests {
     func fetching() throws {
         let log = try open()
         let id = try stream(log)
-        for number in 0..<10 { _ = try log.append(try batch(["\(number)a", "\(number)b"]), to: id) }
+        for number in 0..<10 {
+            _ = try log.append(try batch(["\(number)a", "\(number)b"]), to: id)
+        }
         var output: [UInt8] = []
         try log.readStream(id, from: 5, maxBytes: 1, into: &output)
         #expect(try RecordBatchHeader(reading: output.raw).baseOffset == 4)
@@ -209,5 +215,54 @@ struct LogTests {
         #expect(found.count == 200)
         #expect(found.map { $0.split(separator: ":")[1] } == (0..<200).map { "\($0)" })
         try log.close()
+    }
+
+    @Test("readers see every record in order while segments roll and are sealed")
+    func readingWhileRolling() throws {
+        let log = try open()
+        let id = try stream(log)
+        let count: Int64 = 600
+        let failures = Monitor<[String]>([])
+        let readers = (0..<2).map { number in
+            WorkerThread(name: "reader \(number)") {
+                var next: Int64 = 1
+                do {
+                    while next < count + 1 {
+                        log.waitForCommit(past: Position(next), timeout: .seconds(10))
+                        let start = next
+                        try log.read(
+                            from: Position(start), streams: number == 0 ? nil : [id]
+                        ) { frame in
+                            if frame.basePosition.value != next {
+                                failures.withLock {
+                                    $0.append("\(frame.basePosition.value), not \(next)")
+                                }
+                            }
+                            next = frame.basePosition.value + Int64(frame.count)
+                            return true
+                        }
+                        var output: [UInt8] = []
+                        try log.readStream(id, from: next - 2, maxBytes: 100, into: &output)
+                        if output.isEmpty { failures.withLock { $0.append("empty") } }
+                        if let last = log.reader.stream(id)?.highWatermark, last > 0 {
+                            let proof = try log.reader.prove(Position(next - 1))
+                            _ = try proof.check(headHash: proof.head.root)
+                        }
+                    }
+                } catch {
+                    failures.withLock { $0.append("\(error)") }
+                }
+            }
+        }
+        for number in 0..<count {
+            _ = try log.append(try batch(["record number \(number)"]), to: id)
+        }
+        for reader in readers { reader.join() }
+        #expect(failures.withLock { $0 } == [])
+        try log.close()
+        #expect(try segmentFiles().count > 10)
+        let verified = try LogVerifier(directory: directory).verify()
+        #expect(verified.isSound)
+        #expect(verified.head == log.reader.head())
     }
 }

@@ -23,7 +23,9 @@ struct SegmentWalk {
         isSealed =
             bytes.count >= 256
             && bytes[(bytes.count - 128)...].starts(with: Array("VARVEEND".utf8))
-        while bytes.count - end >= 64, bytes.raw.littleEndian(at: end, as: UInt32.self) == 0x3156_5256 {
+        while bytes.count - end >= 64,
+            bytes.raw.littleEndian(at: end, as: UInt32.self) == 0x3156_5256
+        {
             let length = Int(bytes.raw.littleEndian(at: end + 8, as: UInt32.self))
             let size = (64 + length + 7) & ~7
             guard size <= bytes.count - end else { return }

@@ -127,8 +127,20 @@ struct SimulatedDisk {
     /// Bytes that all files with a name take.
     var used: Int { names.values.reduce(0) { $0 + inodes[$1].cached.count } }
 
+    /// Writes what is pending, and nothing else: pages that an earlier sync lost stay lost.
     mutating func sync(_ inode: Int) {
-        inodes[inode].durable = inodes[inode].cached
+        for change in inodes[inode].pending {
+            let size = inodes[inode].durable.count
+            let wanted = Self.size(after: change, size)
+            if wanted < size {
+                inodes[inode].durable.removeLast(size - wanted)
+            } else if wanted > size {
+                inodes[inode].durable.append(contentsOf: repeatElement(0, count: wanted - size))
+            }
+            if case .write(let offset, let bytes) = change {
+                inodes[inode].durable.overwrite(at: offset, with: bytes.raw)
+            }
+        }
         inodes[inode].pending = []
     }
 
@@ -147,7 +159,11 @@ struct SimulatedDisk {
     mutating func syncDirectory(_ path: String) {
         var kept: [NameChange] = []
         for change in pendingNames {
-            if Self.directory(of: change.path) == path { settle(change) } else { kept.append(change) }
+            if Self.directory(of: change.path) == path {
+                settle(change)
+            } else {
+                kept.append(change)
+            }
         }
         pendingNames = kept
     }

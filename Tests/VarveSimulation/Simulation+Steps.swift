@@ -22,7 +22,9 @@ extension Simulation {
         for (intent, result) in zip(intents, results) {
             try settle(intent, result, &blocked)
         }
-        let hasStopped = results.contains { if case .failure(.stopped) = $0 { true } else { false } }
+        let hasStopped = results.contains {
+            if case .failure(.stopped) = $0 { true } else { false }
+        }
         if case .success = failure {
             try require(!hasStopped, "a batch was refused for good, but the log goes on")
             try require(
@@ -41,7 +43,10 @@ extension Simulation {
             return (.streams(names), .streams(names, answers.streams(number)))
         }
         let stream = UInt32(1 + random.below(model.streams.count - 1))
-        switch random.below(100) {
+        let producer = workload.producer(for: stream, &random)
+        // As Kafka's producers do: at most five in flight, as many as the log remembers.
+        let isBusy = sent[producer, default: 0] >= Workload.inFlight
+        switch isBusy ? 6 : random.below(100) {
         case 0..<3:
             let (bytes, _) = try batch()
             return (.refuse, .batch(bytes, StreamID(9999), [], answers.batch(number)))
@@ -61,7 +66,6 @@ extension Simulation {
                 .batch(bytes, StreamID(stream), flags, answers.batch(number))
             )
         default:
-            let producer = workload.producer(for: stream, &random)
             let (intent, bytes) = try idempotent(producer, &sent)
             return (intent, .batch(bytes, StreamID(stream), [], answers.batch(number)))
         }

@@ -107,7 +107,8 @@ public struct Simulation {
     private mutating func live(_ core: inout LogCore, steps: Int) throws {
         armSomething()
         for _ in 0..<steps {
-            clock.advance(byMicroseconds: Int64(random.below(5000)) - (random.chance(5) ? 9_000_000 : 0))
+            clock.advance(
+                byMicroseconds: Int64(random.below(5000)) - (random.chance(5) ? 9_000_000 : 0))
             do {
                 switch random.below(100) {
                 case 0..<60: try appendGroup(&core)
@@ -199,7 +200,9 @@ public struct Simulation {
         while true {
             attempts += 1
             if !quietly, attempts < 5, random.chance(30) {
-                let faults: [Fault] = [.powerLoss, .kill, .syncError, .writeError, .readError, .noSpace]
+                let faults: [Fault] = [
+                    .powerLoss, .kill, .syncError, .writeError, .readError, .noSpace,
+                ]
                 system.arm(random.pick(faults), in: random.below(12))
             }
             let opened = Result { try open(system) }

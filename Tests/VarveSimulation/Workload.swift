@@ -28,6 +28,8 @@ struct Workload {
     }
 
     var producers: [Producer] = []
+    /// The most batches that an idempotent producer has under way.
+    static let inFlight = 5
     private var nextProducerID: Int64 = 1000
     private static let names = ["orders", "clicks", "weather", "flights", "models", "audit"]
 
@@ -93,7 +95,7 @@ struct Workload {
     mutating func acknowledge(_ batch: Int, of producer: Int) {
         producers[producer].unanswered.removeAll { $0 == batch }
         producers[producer].acknowledged.append(batch)
-        if producers[producer].acknowledged.count > 5 {
+        if producers[producer].acknowledged.count > Self.inFlight {
             producers[producer].acknowledged.removeFirst()
         }
     }

@@ -3,7 +3,7 @@
 
     apt-get install kcat
     python3 -m venv /tmp/kafka && /tmp/kafka/bin/pip install confluent-kafka
-    varve serve --dir DIRECTORY --kafka-port 19092 --http-port 0 &
+    varve serve --dir DIRECTORY --kafka-port 19092 --http-port 0 --resp-port 0 &
     /tmp/kafka/bin/python tools/peers/kafka_check.py 127.0.0.1:19092 [RECORDS]
 
 The server must create topics when asked for them. Topics get fresh names, so it can run again and

@@ -27,6 +27,10 @@ int chw_signalfd_terminate(void);
 int chw_name_thread(const char *name);
 int chw_getrandom(void *bytes, size_t length);
 
+// mallopt: blocks below `mapped` bytes come from the heap, of whose top at most `kept` unused bytes
+// stay with the process.
+void chw_keep_freed_blocks(int mapped, int kept);
+
 static const uint32_t CHW_EPOLL_IN = EPOLLIN;
 static const uint32_t CHW_EPOLL_OUT = EPOLLOUT;
 // Both directions are closed, or the connection is broken.

@@ -38,16 +38,22 @@ extension DefinitionReader {
         return stream
     }
 
-    /// Columns that the offline store adds to every record.
-    private static let reservedFields = ["_position", "_event_time", "_ingest_time"]
+    /// Columns that the offline store adds to every record; `StreamTable` has them.
+    private static let reservedFields = [
+        "_position", "_event_time", "_ingest_time", "_known_time",
+    ]
 
-    private mutating func refuseReserved(_ fields: [Field], _ members: DocumentMembers) {
-        guard let part = members["fields"] else { return }
+    /// Refuses fields that would stand twice in the table of their records.
+    mutating func refuseReserved(_ fields: [Field], in part: DocumentPart) {
         for field in fields where Self.reservedFields.contains(field.name) {
             refuse(
                 part.member(field.name, .string(field.name)),
                 "another name: Varve adds a column of this name to every record")
         }
+    }
+
+    private mutating func refuseReserved(_ fields: [Field], _ members: DocumentMembers) {
+        if let part = members["fields"] { refuseReserved(fields, in: part) }
     }
 
     // MARK: Times

@@ -90,6 +90,17 @@ extension DefinitionReader {
         guard let fields = fields(values, "the pushed values", nullable: true) else {
             return (nil, nil)
         }
+        refuseReserved(fields, in: values)
+        for field in fields where field.name == "time" {
+            refuse(
+                values.member(field.name, .string(field.name)),
+                "another name: every pushed record has its event time under this one")
+        }
+        for field in entity ?? [] where field.name == "time" {
+            refuse(
+                members.part,
+                "another key field than \"time\": every pushed record has its event time under it")
+        }
         for field in fields where entity?.contains(where: { $0.name == field.name }) == true {
             refuse(
                 values.member(field.name, .string(field.name)),

@@ -43,6 +43,9 @@ public struct Expression: Sendable {
         reads = slots.sorted()
     }
 
+    /// The slot, for an expression that is no more than a field.
+    var onlySlot: Int? { program.onlySlot }
+
     /// The value over one row, whose element i is the value of the scope's field i: of the field's
     /// type, or null. Only the slots in `reads` are looked at.
     /// - Complexity: some nanoseconds for each operation; allocates for texts that it makes only.

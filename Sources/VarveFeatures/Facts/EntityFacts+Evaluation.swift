@@ -2,172 +2,147 @@ import VarveBytes
 
 /// Answers features from an entity's facts: the one evaluator behind online reads, training sets
 /// and audits. Whatever it computes depends on the set of visible facts only.
-extension EntityFacts {
-    /// The value of one feature.
-    func value(
-        of feature: ViewPlan.Feature, _ visibility: Visibility, view: ViewDefinition
+struct Evaluation: ~Copyable {
+    private let plan: ViewPlan
+    private var query: FactQuery
+    /// What the facts of the last feature's lane and window came to.
+    private var tile = LaneTile()
+    private var range: FactRange?
+    /// The lane and window that `tile` and `range` belong to.
+    private var group = -1
+
+    init(_ plan: ViewPlan, _ visibility: Visibility) {
+        self.plan = plan
+        query = FactQuery(plan, visibility)
+    }
+
+    /// The value of one feature. Features of one lane and window are answered fastest one after
+    /// the other: they share the pass over the facts.
+    mutating func value(
+        _ number: Int, _ facts: borrowing EntityFacts, _ texts: borrowing TextTable
     ) -> FeatureValue {
-        var scan = Scan(
-            facts: self, column: columns[feature.lane], visibility: visibility,
-            includesCutoff: view.includesCutoff,
-            range: range(feature.window, visibility.cutoff.microseconds, view.includesCutoff))
-        if case .lastFacts(let limit) = feature.window { scan.keepLast(limit) }
+        let feature = plan.feature(number)
+        if group != feature.group {
+            group = feature.group
+            query.look(at: feature.lane, plan)
+            let found = facts.range(of: feature.window, query)
+            range = found
+            tile.reset()
+            if feature.groupNeedsTile { facts.add(found, query, texts, to: &tile) }
+        }
+        guard let range else { return FeatureValue(.notFound) }
         switch feature.function {
-        case .count: return .present(.int64(scan.count()))
+        case .count: return .present(.int64(Int64(tile.count)))
         case .timeSinceLast:
-            guard let newest = scan.newest() else { return FeatureValue(.notFound) }
-            let (age, overflow) = visibility.cutoff.microseconds
-                .subtractingReportingOverflow(eventTimes[newest])
+            guard let newest = facts.newest(range, query) else {
+                return FeatureValue(.notFound)
+            }
+            let (age, overflow) = query.cutoff.subtractingReportingOverflow(newest.eventTime)
             return overflow ? FeatureValue(.overflow) : .present(.int64(age))
         case .latest:
-            guard let newest = scan.newest(orNull: true) else { return FeatureValue(.notFound) }
-            return scan.isExpired(newest, view.maxAge)
-                ? FeatureValue(.expired) : .present(columns[feature.lane].value(newest))
-        default:
-            guard let newest = scan.newest() else { return FeatureValue(.notFound) }
-            if scan.isExpired(newest, view.maxAge) { return FeatureValue(.expired) }
-            return scan.fold(feature, newest: newest)
+            guard let newest = facts.newest(range, query, orNull: true) else {
+                return FeatureValue(.notFound)
+            }
+            return isExpired(newest)
+                ? FeatureValue(.expired)
+                : .present(value(newest.isPresent ? newest.word : nil, texts))
+        case .last:
+            guard let newest = facts.newest(range, query) else {
+                return FeatureValue(.notFound)
+            }
+            return isExpired(newest)
+                ? FeatureValue(.expired) : .present(value(newest.word, texts))
+        case .first, .min, .max, .sum, .mean, .variance, .stddev: break
+        }
+        guard tile.count > 0 else { return FeatureValue(.notFound) }
+        if plan.maxAge != nil, let newest = facts.newest(range, query),
+            isExpired(newest)
+        {
+            return FeatureValue(.expired)
+        }
+        switch feature.function {
+        case .first:
+            let first = facts.oldest(range, query)
+            return .present(value(first?.word, texts))
+        case .min: return .present(value(tile.least, texts))
+        case .max: return .present(value(tile.greatest, texts))
+        default: return moment(feature, range, facts)
         }
     }
 
-    /// The facts whose event times lie in the window at T.
-    private func range(_ window: Window, _ cutoff: Int64, _ includesCutoff: Bool) -> Range<Int> {
-        guard case .length(let length, let lag, let hop) = window else {
-            return 0..<firstIndex { includesCutoff ? $0 > cutoff : $0 >= cutoff }
-        }
-        let near = cutoff.subtractingSaturating(lag)
-        var far = near.subtractingSaturating(length)
-        if hop > 0 { far = far.subtractingSaturating(far.flooredDivision(by: hop).remainder) }
-        let upper = firstIndex { includesCutoff ? $0 > near : $0 >= near }
-        let lower = firstIndex { includesCutoff ? $0 > far : $0 >= far }
-        return lower..<Swift.max(lower, upper)
-    }
-}
-
-extension Int64 {
-    /// The difference, or the type's bound where it lies beyond.
-    fileprivate func subtractingSaturating(_ other: Int64) -> Int64 {
-        let (value, overflow) = subtractingReportingOverflow(other)
-        return overflow ? (other > 0 ? .min : .max) : value
-    }
-}
-
-/// A pass over the facts of one window that are visible and not left out of the lane.
-private struct Scan {
-    let facts: EntityFacts
-    let column: FactColumn
-    let visibility: Visibility
-    let includesCutoff: Bool
-    var range: Range<Int>
-
-    func contributes(_ index: Int) -> Bool {
-        !column.isAbsent(index)
-            && facts.isVisible(index, visibility, includesCutoff: includesCutoff)
-    }
-
-    /// Narrows the range to the newest facts of the lane, nulls included.
-    mutating func keepLast(_ limit: Int) {
-        var left = limit
-        var index = range.upperBound
-        while index > range.lowerBound, left > 0 {
-            index -= 1
-            if contributes(index) { left -= 1 }
-        }
-        range = index..<range.upperBound
-    }
-
-    /// Facts with a value.
-    func count() -> Int64 {
-        var count: Int64 = 0
-        for index in range where column.isPresent(index) && contributes(index) { count += 1 }
-        return count
-    }
-
-    /// The newest fact with a value, or also with a null; nil when there is none.
-    func newest(orNull: Bool = false) -> Int? {
-        range.last { (orNull || column.isPresent($0)) && contributes($0) }
-    }
-
-    func isExpired(_ index: Int, _ maxAge: Int64?) -> Bool {
-        guard let maxAge else { return false }
-        let (age, overflow) = visibility.cutoff.microseconds
-            .subtractingReportingOverflow(facts.eventTimes[index])
+    private func isExpired(_ fact: SeenFact) -> Bool {
+        guard let maxAge = plan.maxAge else { return false }
+        let (age, overflow) = query.cutoff.subtractingReportingOverflow(fact.eventTime)
         return overflow || age > maxAge
     }
 
-    func forEachValue(_ body: (Int) -> Void) {
-        for index in range where column.isPresent(index) && contributes(index) { body(index) }
-    }
-
-    /// Aggregations of at least one value; `newest` is the last of them.
-    func fold(_ feature: ViewPlan.Feature, newest: Int) -> FeatureValue {
-        switch feature.function {
-        case .last: return .present(column.value(newest))
-        case .first:
-            let first = range.first { column.isPresent($0) && contributes($0) } ?? newest
-            return .present(column.value(first))
-        case .min, .max: return .present(extreme(isMin: feature.function == .min, newest))
-        case .sum, .mean, .variance, .stddev: return moment(feature.function)
-        case .count, .latest, .timeSinceLast:
-            preconditionFailure("\(feature.function) is answered before")
-        }
-    }
-
-    private func extreme(isMin: Bool, _ newest: Int) -> Value {
-        var best = column.value(newest)
-        forEachValue { index in
-            let value = column.value(index)
-            if isMin ? value.precedes(best) : best.precedes(value) { best = value }
-        }
-        return best
+    private func value(
+        _ word: UInt64?, _ texts: borrowing TextTable
+    ) -> Value {
+        guard let word else { return .null }
+        return query.lane.value(word, texts)
     }
 
     /// Sums are exact and rounded once; mean is sum / count; variance is the exact sum of the
     /// rounded squares of (value - mean), over count - 1; stddev its square root. Each is a fixed
     /// expression over order-free sums, so the order of facts never shows.
-    private func moment(_ function: Aggregation) -> FeatureValue {
-        let isInteger = column.type == .int64
-        var (count, integers) = (0, Int128(0))
-        var sum = ExactSum()
-        forEachValue { index in
-            count += 1
-            if isInteger {
-                integers += Int128(column.integer(index))
-            } else {
-                sum.add(column.double(index))
+    private func moment(
+        _ feature: ViewPlan.Computed, _ range: FactRange, _ facts: borrowing EntityFacts
+    ) -> FeatureValue {
+        let isInteger = query.lane.type == .int64
+        if feature.function == .sum, isInteger {
+            guard let total = Int64(exactly: tile.integers) else {
+                return FeatureValue(.overflow)
             }
-        }
-        if function == .sum, isInteger {
-            guard let total = Int64(exactly: integers) else { return FeatureValue(.overflow) }
             return .present(.int64(total))
         }
-        let total = isInteger ? Double(integers) : sum.value
-        if function == .sum { return Self.finite(total) }
+        let total = isInteger ? Double(tile.integers) : tile.sum.value
+        if feature.function == .sum { return Self.finite(total) }
+        let count = tile.count
         // A sum beyond every double may still have a mean: scaling by powers of two is exact.
-        let mean = total.isFinite ? total / Double(count) : scaledMean(count)
-        if function == .mean { return Self.finite(mean) }
+        let mean =
+            total.isFinite
+            ? total / Double(count) : scaledMean(count, range, facts)
+        if feature.function == .mean { return Self.finite(mean) }
         guard count > 1 else { return FeatureValue(.notFound) }
         var squares = ExactSum()
         var overflows = false
-        forEachValue { index in
-            let value = isInteger ? Double(column.integer(index)) : column.double(index)
+        facts.forEach(range, query) { word in
+            let value =
+                isInteger ? Double(Int64(bitPattern: word)) : Double(bitPattern: word)
             let square = (value - mean) * (value - mean)
             if square.isFinite { squares.add(square) } else { overflows = true }
         }
         if overflows { return FeatureValue(.overflow) }
         let variance = squares.value / Double(count - 1)
-        return Self.finite(function == .variance ? variance : variance.squareRoot())
+        return Self.finite(
+            feature.function == .variance ? variance : variance.squareRoot())
     }
 
     /// The mean of values whose sum overflows, from values scaled by 2^-64.
-    private func scaledMean(_ count: Int) -> Double {
+    private func scaledMean(
+        _ count: Int, _ range: FactRange, _ facts: borrowing EntityFacts
+    ) -> Double {
         let scale = Double(sign: .plus, exponent: -64, significand: 1)
         var sum = ExactSum()
-        forEachValue { sum.add(column.double($0) * scale) }
+        facts.forEach(range, query) { sum.add(Double(bitPattern: $0) * scale) }
         return sum.value / Double(count) / scale
     }
 
     private static func finite(_ value: Double) -> FeatureValue {
         value.isFinite ? .present(.float64(value)) : FeatureValue(.overflow)
+    }
+}
+
+extension FactLayout.Lane {
+    /// A present fact's value.
+    func value(_ word: UInt64, _ texts: borrowing TextTable) -> Value {
+        switch type {
+        case .bool: .bool(word != 0)
+        case .int64: .int64(Int64(bitPattern: word))
+        case .float64: .float64(Double(bitPattern: word))
+        case .timestamp: .timestamp(Timestamp(microseconds: Int64(bitPattern: word)))
+        case .string: .string(texts[word])
+        }
     }
 }

@@ -2,153 +2,162 @@ import VarveBytes
 
 /// The facts of one entity in one view, in order of (event time, position).
 ///
+///     closed:  [ block | tile ] [ block | tile ] ...      open: [ newest facts ]
+///     groups:  [    tile of 16 blocks    ] ...
+///
+/// Most entities have few facts, all of them in the open block. Where there are many, an answer
+/// merges the tiles of whole groups and blocks and looks at single facts only at the edges of its
+/// window: a million facts take some microseconds.
+///
 /// A fact that a later record amends or retracts stays, with the position and known time of that
 /// record: answers of before must stay reproducible.
-struct EntityFacts: Sendable, Equatable {
-    private(set) var eventTimes: [Int64] = []
-    private(set) var positions: [Int64] = []
-    private(set) var knownTimes: [Int64] = []
-    /// From when on a fact no longer counts; empty while none was ever replaced.
-    private(set) var replacedPositions: [Int64] = []
-    private(set) var replacedKnownTimes: [Int64] = []
-    private(set) var columns: [FactColumn]
+struct EntityFacts: Sendable {
+    /// The newest facts by (event time, position).
+    private(set) var open = FactBlock()
+    /// Blocks of facts before those, with what they come to.
+    private(set) var closed: [ClosedBlock] = []
+    /// What every `groupSize` closed blocks come to.
+    private(set) var groups: [FactTile] = []
 
-    /// A replaced time of facts that stand.
-    private static let never = Int64.max
+    /// Facts with which the open block is closed.
+    static let blockSize = 512
+    /// Closed blocks in a group.
+    static let groupSize = 16
 
-    init(lanes: Int) { columns = Array(repeating: FactColumn(), count: lanes) }
+    init() {}
 
-    var count: Int { eventTimes.count }
+    /// Takes an entity's facts as a snapshot has them.
+    init(words: [UInt64], replaced: [Int64], _ layout: FactLayout, _ texts: borrowing TextTable) {
+        let stride = layout.stride
+        let count = words.count / stride
+        if count < Self.blockSize {
+            open = FactBlock(words: words, replaced: replaced)
+            return
+        }
+        for start in Swift.stride(from: 0, to: count, by: Self.blockSize) {
+            let end = min(start + Self.blockSize, count)
+            let block = FactBlock(
+                words: Array(words[(start * stride)..<(end * stride)]),
+                replaced: replaced.isEmpty ? [] : Array(replaced[(2 * start)..<(2 * end)]))
+            if end - start < Self.blockSize {
+                open = block
+            } else {
+                closed.append(ClosedBlock(block, layout, texts))
+            }
+        }
+        regroup(from: 0, layout, texts)
+    }
 
-    /// Adds a fact; `contribution` gives its value in each lane.
+    /// Facts, those that were replaced included.
+    func count(_ stride: Int) -> Int {
+        closed.reduce(open.count(stride)) { $0 + $1.block.count(stride) }
+    }
+
+    /// Memory beside the structure itself, in bytes.
+    var byteCount: Int {
+        closed.reduce(open.byteCount) { $0 + $1.byteCount }
+    }
+
+    /// Adds a fact.
+    /// - Returns: bytes of memory by which it has grown.
     mutating func insert(
-        eventTime: Int64, position: Int64, knownTime: Int64, contribution: (Int) -> Value?
-    ) {
+        _ fact: [UInt64], _ layout: FactLayout, _ texts: borrowing TextTable
+    ) -> Int {
+        let time = Int64(bitPattern: fact[FactLayout.eventTime])
+        guard !closed.isEmpty, time < closed.span[closed.count - 1].lastTime else {
+            let before = open.byteCount
+            open.insert(fact)
+            let grown = open.byteCount - before
+            if open.words.count < Self.blockSize * layout.stride { return grown }
+            close(layout, texts)
+            return grown + closed[closed.count - 1].tileByteCount
+        }
         // Records come in order of position: among equal event times the new one is the last.
-        let index = firstIndex { $0 > eventTime }
-        if index == count {
-            eventTimes.append(eventTime)
-            positions.append(position)
-            knownTimes.append(knownTime)
-        } else {
-            eventTimes.insert(eventTime, at: index)
-            positions.insert(position, at: index)
-            knownTimes.insert(knownTime, at: index)
+        let number = firstClosed { $0 > time }
+        let before = closed[number].byteCount
+        closed[number].insert(fact, layout, texts)
+        groups[number / Self.groupSize].insert(fact, layout, texts)
+        if closed[number].block.count(layout.stride) >= 2 * Self.blockSize {
+            let rest = closed[number].split(layout, texts)
+            closed.insert(rest, at: number + 1)
+            regroup(from: number / Self.groupSize, layout, texts)
+            return closed[number].byteCount + closed[number + 1].byteCount - before
         }
-        if !replacedPositions.isEmpty {
-            replacedPositions.insert(Self.never, at: index)
-            replacedKnownTimes.insert(Self.never, at: index)
+        return closed[number].byteCount - before
+    }
+
+    private mutating func close(_ layout: FactLayout, _ texts: borrowing TextTable) {
+        closed.append(ClosedBlock(open, layout, texts))
+        open = FactBlock()
+        let number = closed.count - 1
+        if number % Self.groupSize == 0 { groups.append(FactTile(layout)) }
+        groups[number / Self.groupSize].merge(closed[number].tile, layout, texts)
+    }
+
+    /// Makes the groups from one on anew.
+    private mutating func regroup(
+        from first: Int, _ layout: FactLayout, _ texts: borrowing TextTable
+    ) {
+        groups.removeSubrange(first...)
+        for start in stride(from: first * Self.groupSize, to: closed.count, by: Self.groupSize) {
+            var tile = FactTile(layout)
+            for number in start..<min(start + Self.groupSize, closed.count) {
+                tile.merge(closed[number].tile, layout, texts)
+            }
+            groups.append(tile)
         }
-        for lane in columns.indices { columns[lane].insert(contribution(lane), at: index) }
     }
 
     /// Ends the fact at (event time, position) from a later record on; false when it is not here.
     mutating func replace(
-        eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64
+        eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
+        _ layout: FactLayout, _ texts: borrowing TextTable
     ) -> Bool {
-        var index = firstIndex { $0 >= eventTime }
-        while index < count, eventTimes[index] == eventTime, positions[index] < position {
-            index += 1
+        var number = firstClosed { $0 >= eventTime }
+        // Facts of one event time may lie in several blocks.
+        while number < closed.count,
+            closed[number].block.eventTime(0, layout.stride) <= eventTime
+        {
+            let found = closed[number].replace(
+                eventTime: eventTime, position: position, byPosition: byPosition,
+                knownTime: knownTime, layout, texts)
+            if found {
+                regroup(number / Self.groupSize, layout, texts)
+                return true
+            }
+            number += 1
         }
-        guard index < count, eventTimes[index] == eventTime, positions[index] == position else {
-            return false
-        }
-        if replacedPositions.isEmpty {
-            replacedPositions = Array(repeating: Self.never, count: count)
-            replacedKnownTimes = Array(repeating: Self.never, count: count)
-        }
-        // Records come in order of position, but may assert known times in any order: the fact ends
-        // with the first record by either measure.
-        replacedPositions[index] = min(replacedPositions[index], byPosition)
-        replacedKnownTimes[index] = min(replacedKnownTimes[index], knownTime)
-        return true
+        return open.replace(
+            eventTime: eventTime, position: position, byPosition: byPosition,
+            knownTime: knownTime, layout.stride) != nil
     }
 
-    /// The first fact whose event time satisfies a condition that holds for all later ones.
-    func firstIndex(where holds: (Int64) -> Bool) -> Int {
-        // Facts arrive nearly in order: the end is looked at first.
-        if let last = eventTimes.last, !holds(last) { return count }
-        var (low, high) = (0, count)
+    private mutating func regroup(
+        _ group: Int, _ layout: FactLayout, _ texts: borrowing TextTable
+    ) {
+        var tile = FactTile(layout)
+        let start = group * Self.groupSize
+        for number in start..<min(start + Self.groupSize, closed.count) {
+            tile.merge(closed[number].tile, layout, texts)
+        }
+        groups[group] = tile
+    }
+
+    /// The first closed block whose last event time satisfies a condition that holds for all later
+    /// ones.
+    func firstClosed(where holds: (Int64) -> Bool) -> Int {
+        var (low, high) = (0, closed.count)
+        let blocks = closed.span
         while low < high {
             let middle = (low + high) / 2
-            if holds(eventTimes[middle]) { high = middle } else { low = middle + 1 }
+            if holds(blocks[middle].lastTime) { high = middle } else { low = middle + 1 }
         }
         return low
     }
 
-    /// Whether the fact may be used, given that its event time may.
-    func isVisible(_ index: Int, _ visibility: Visibility, includesCutoff: Bool) -> Bool {
-        guard positions[index] < visibility.position else { return false }
-        let isReplaced =
-            !replacedPositions.isEmpty && replacedPositions[index] < visibility.position
-        guard visibility.knownBeforeCutoff else { return !isReplaced }
-        let cutoff = visibility.cutoff.microseconds
-        func isKnown(_ time: Int64) -> Bool { includesCutoff ? time <= cutoff : time < cutoff }
-        return isKnown(knownTimes[index])
-            && !(isReplaced && isKnown(replacedKnownTimes[index]))
-    }
-
-    /// Whether every fact is visible to a visibility whose cutoff lies behind it in event time:
-    /// the usual case of a live read.
-    func allVisible(_ visibility: Visibility) -> Bool {
-        !visibility.knownBeforeCutoff && replacedPositions.isEmpty && visibility.position == .max
-    }
-}
-
-extension EntityFacts {
-    /// Writes the facts for a snapshot: counts, then column by column.
-    func write(to writer: inout ByteWriter) {
-        writer.integer(UInt32(count))
-        writer.integer(UInt8(replacedPositions.isEmpty ? 0 : 1))
-        for run in [eventTimes, positions, knownTimes, replacedPositions, replacedKnownTimes] {
-            for value in run { writer.integer(value) }
-        }
-        for column in columns {
-            for index in 0..<count {
-                if column.isAbsent(index) {
-                    writer.integer(UInt8(255))
-                } else {
-                    writer.value(column.value(index))
-                }
-            }
-        }
-    }
-
-    /// Reads what `write` wrote.
-    init(lanes: Int, reading reader: inout ByteReader) throws(ByteError) {
-        self.init(lanes: lanes)
-        let count = try reader.checked(
-            Int64(try reader.integer(UInt32.self)), atMost: reader.remaining / 24)
-        let hasReplaced = try reader.integer(UInt8.self) == 1
-        func run(_ count: Int) throws(ByteError) -> [Int64] {
-            var values: [Int64] = []
-            values.reserveCapacity(count)
-            for _ in 0..<count { values.append(try reader.integer()) }
-            return values
-        }
-        eventTimes = try run(count)
-        positions = try run(count)
-        knownTimes = try run(count)
-        replacedPositions = try run(hasReplaced ? count : 0)
-        replacedKnownTimes = try run(hasReplaced ? count : 0)
-        for lane in 0..<lanes {
-            for index in 0..<count {
-                if try reader.isAbsentMark() {
-                    columns[lane].insert(nil, at: index)
-                } else {
-                    columns[lane].insert(try reader.value(), at: index)
-                }
-            }
-        }
-    }
-}
-
-extension ByteReader {
-    /// Moves past the mark of an absent value, if it comes next.
-    fileprivate mutating func isAbsentMark() throws(ByteError) -> Bool {
-        let ahead = self
-        guard try integer(UInt8.self) != 255 else { return true }
-        self = ahead
-        return false
+    /// The facts block by block, in order.
+    func forEachBlock(_ body: (borrowing FactBlock) -> Void) {
+        for number in closed.indices { body(closed[number].block) }
+        if !open.isEmpty { body(open) }
     }
 }

@@ -5,8 +5,12 @@ public struct ViewPlan: Sendable {
     struct Lane: Hashable {
         let argument: Expression?
         let filter: Expression?
-        /// For a written view: the slot of the feature's own value.
+        /// For a written view: the slot of the feature's own value, and its type.
         let slot: Int?
+        let slotType: ValueType?
+
+        var hasValue: Bool { argument != nil || slot != nil }
+        var type: ValueType { argument?.type ?? slotType ?? .bool }
     }
 
     /// One feature and the lane it reads.
@@ -15,19 +19,87 @@ public struct ViewPlan: Sendable {
         let function: Aggregation
         let window: Window
         let lane: Int
+        /// Features of one group share lane and window.
+        let group: Int
+        /// Whether any feature of the group needs what the window's facts come to.
+        var groupNeedsTile = false
     }
 
-    public let view: ViewDefinition
-    let keySlots: [Int]
-    let filter: Expression?
-    let lanes: [Lane]
-    let features: [Feature]
+    /// How one feature is computed: a `Feature` without its name.
+    struct Computed {
+        let function: Aggregation
+        let window: Window
+        let lane: Int
+        let group: Int
+        let groupNeedsTile: Bool
+    }
+
+    /// Everything that was made ready: one reference, so that readers need not count ten.
+    private final class Content: Sendable {
+        let view: ViewDefinition
+        let keySlots: [Int]
+        let filter: Expression?
+        let lanes: [Lane]
+        let features: [Feature]
+        let computed: [Computed]
+        let layout: FactLayout
+        let slots: Set<Int>
+
+        init(
+            view: ViewDefinition, keySlots: [Int], filter: Expression?, lanes: [Lane],
+            features: [Feature]
+        ) {
+            self.view = view
+            self.keySlots = keySlots
+            self.filter = filter
+            self.lanes = lanes
+            self.features = features
+            computed = features.map {
+                Computed(
+                    function: $0.function, window: $0.window, lane: $0.lane, group: $0.group,
+                    groupNeedsTile: $0.groupNeedsTile)
+            }
+            func lanesOf(_ functions: Set<Aggregation>) -> Set<Int> {
+                Set(features.filter { functions.contains($0.function) }.map(\.lane))
+            }
+            layout = FactLayout(
+                lanes, summed: lanesOf([.sum, .mean, .variance, .stddev]),
+                compared: lanesOf([.min, .max]))
+            var slots = Set(keySlots).union(filter?.reads ?? [])
+            for lane in lanes {
+                slots.formUnion(lane.argument?.reads ?? [])
+                slots.formUnion(lane.filter?.reads ?? [])
+                if let slot = lane.slot { slots.insert(slot) }
+            }
+            self.slots = slots
+        }
+    }
+
+    private let content: Content
+
+    public var view: ViewDefinition { content.view }
+    var keySlots: [Int] { content.keySlots }
+    var filter: Expression? { content.filter }
+    var lanes: [Lane] { content.lanes }
+    var features: [Feature] { content.features }
+    var layout: FactLayout { content.layout }
+    // Without a copy of anything that counts its references.
+    var stride: Int { content.layout.stride }
+    var includesCutoff: Bool { content.view.includesCutoff }
+    var maxAge: Int64? { content.view.maxAge }
+    func lane(_ number: Int) -> FactLayout.Lane { content.layout.lanes[number] }
+    func feature(_ number: Int) -> Computed { content.computed[number] }
+
+    /// The slots of a record that the view reads; the others' values may be anything.
+    public var slots: Set<Int> { content.slots }
+
+    /// How many features it has.
+    public var featureCount: Int { content.features.count }
 
     /// - Parameter stream: the definition of `view.streamName`; for a written view, see
     ///   `StreamDefinition.init(writing:)`.
     public init(_ view: ViewDefinition, stream: StreamDefinition) {
-        self.view = view
-        keySlots = view.entity.map { field in
+        let keySlots = view.entity.map { field in
             guard let slot = stream.index(of: field.name) else {
                 preconditionFailure("view \(view.name): \(stream.name) has no field \(field.name)")
             }
@@ -39,38 +111,58 @@ public struct ViewPlan: Sendable {
             lanes.append(lane)
             return lanes.count - 1
         }
+        struct Group: Hashable {
+            let lane: Int
+            let window: Window
+        }
+        var groups: [Group: Int] = [:]
+        var features: [Feature] = []
+        func add(_ field: Field, _ function: Aggregation, _ window: Window, _ lane: Lane) {
+            let group = Group(lane: number(lane), window: window)
+            let known = groups[group] ?? groups.count
+            groups[group] = known
+            features.append(
+                Feature(
+                    field: field, function: function, window: window, lane: group.lane,
+                    group: known))
+        }
+        var filter: Expression?
         switch view.source {
         case .derived(let source):
             filter = source.filter
-            features = source.features.map {
-                Feature(
-                    field: Field(name: $0.name, type: $0.type, isNullable: true),
-                    function: $0.function, window: $0.window,
-                    lane: number(Lane(argument: $0.argument, filter: $0.filter, slot: nil)))
+            for feature in source.features {
+                add(
+                    Field(name: feature.name, type: feature.type, isNullable: true),
+                    feature.function, feature.window,
+                    Lane(
+                        argument: feature.argument, filter: feature.filter, slot: nil,
+                        slotType: nil))
             }
         case .written(let fields):
-            filter = nil
-            features = fields.map {
-                Feature(
-                    field: $0, function: .latest, window: .lifetime,
-                    lane: number(
-                        Lane(argument: nil, filter: nil, slot: stream.index(of: $0.name))))
+            for field in fields {
+                add(
+                    field, .latest, .lifetime,
+                    Lane(
+                        argument: nil, filter: nil, slot: stream.index(of: field.name),
+                        slotType: field.type))
             }
         }
-        self.lanes = lanes
+        let needing = Set(features.filter { $0.function.needsTile }.map(\.group))
+        for index in features.indices {
+            features[index].groupNeedsTile = needing.contains(features[index].group)
+        }
+        content = Content(
+            view: view, keySlots: keySlots, filter: filter, lanes: lanes, features: features)
     }
+}
 
-    /// The key that a record is about; nil when one of its fields is null.
-    func key(_ slots: [Value]) -> EntityKey? { EntityKey(keySlots.map { slots[$0] }) }
-
-    /// Whether a record is a fact of this view.
-    func accepts(_ slots: [Value]) -> Bool { filter?.isTrue(slots) ?? true }
-
-    /// What a record contributes to a lane; nil where the lane's filter leaves it out.
-    func contribution(_ lane: Lane, _ slots: [Value]) -> Value? {
-        if let filter = lane.filter, !filter.isTrue(slots) { return nil }
-        if let slot = lane.slot { return slots[slot] }
-        return lane.argument?.evaluate(slots) ?? .bool(true)
+extension Aggregation {
+    /// Whether it takes more than one fact of the window.
+    fileprivate var needsTile: Bool {
+        switch self {
+        case .last, .latest, .timeSinceLast: false
+        case .count, .sum, .mean, .min, .max, .first, .variance, .stddev: true
+        }
     }
 }
 

@@ -4,8 +4,8 @@ import VarveFormats
 /// Reads the records of one declared stream: JSON objects into slots, one for each field of the
 /// definition, in its order.
 ///
-/// A record has every field that is not nullable and no field that the definition does not know:
-/// a misspelt name is an error, not a null.
+/// A record has every field that is not nullable and no field that the definition does not know,
+/// unless those are passed over: a misspelt name is an error, not a null.
 public struct RecordDecoder: Sendable {
     public let stream: StreamDefinition
     private let names: [[UInt8]]
@@ -13,12 +13,18 @@ public struct RecordDecoder: Sendable {
     private let knownTimeSlot: Int?
     private let idSlot: Int?
     private let expectations: [Expectation]
+    private let ignoresUnknownFields: Bool
+    /// Slots whose values are wanted; a text of another is checked, and left empty.
+    private var isWanted: [Bool]
 
     /// A decoder for a stream whose definition has been checked.
-    public init(_ stream: StreamDefinition) {
+    /// - Parameter ignoresUnknownFields: for records that a newer definition accepted.
+    public init(_ stream: StreamDefinition, ignoresUnknownFields: Bool = false) {
         self.stream = stream
+        self.ignoresUnknownFields = ignoresUnknownFields
         names = stream.fields.map { Array($0.name.utf8) }
         expectations = stream.expectations
+        isWanted = Array(repeating: true, count: stream.fields.count)
         eventTimeSlot =
             switch stream.eventTime {
             case .record: nil
@@ -27,6 +33,16 @@ public struct RecordDecoder: Sendable {
         knownTimeSlot =
             if case .field(let name) = stream.knownTime { stream.index(of: name) } else { nil }
         idSlot = stream.id.flatMap { stream.index(of: $0) }
+    }
+
+    /// The same decoder for readers of some slots and of times and ids: it refuses the same
+    /// records, but makes no texts that nobody reads.
+    public func reading(_ slots: Set<Int>) -> RecordDecoder {
+        var decoder = self
+        decoder.isWanted = stream.fields.indices.map {
+            slots.contains($0) || $0 == eventTimeSlot || $0 == knownTimeSlot || $0 == idSlot
+        }
+        return decoder
     }
 
     /// Reads one record's value.
@@ -40,7 +56,10 @@ public struct RecordDecoder: Sendable {
             var next = 0
             try scanner.beginObject()
             while let name = try scanner.nextName() {
-                let slot = try slot(of: name, in: scanner, guess: next)
+                guard let slot = try slot(of: name, in: scanner, guess: next) else {
+                    try scanner.skipValue()
+                    continue
+                }
                 if slot < 64 {
                     guard seen & (1 << UInt64(slot)) == 0 else {
                         throw RecordRefusal(
@@ -49,7 +68,12 @@ public struct RecordDecoder: Sendable {
                     }
                     seen |= 1 << UInt64(slot)
                 }
-                slots[slot] = try read(try scanner.scalar(), scanner, stream.fields[slot])
+                let scalar = try scanner.scalar()
+                if case .string = scalar, !isWanted[slot], stream.fields[slot].type == .string {
+                    slots[slot] = .string("")
+                } else {
+                    slots[slot] = try read(scalar, scanner, stream.fields[slot])
+                }
                 next = slot + 1
             }
             try scanner.end()
@@ -82,13 +106,14 @@ public struct RecordDecoder: Sendable {
         }
     }
 
-    /// The slot of a member; producers write fields in one order, so the one after the last comes
-    /// first.
+    /// The slot of a member, nil when it is passed over; producers write fields in one order, so
+    /// the one after the last comes first.
     private func slot(
         of name: JSONScanner.Name, in scanner: borrowing JSONScanner, guess: Int
-    ) throws -> Int {
+    ) throws -> Int? {
         if guess < names.count, scanner.matches(name, names[guess]) { return guess }
         for slot in names.indices where scanner.matches(name, names[slot]) { return slot }
+        if ignoresUnknownFields { return nil }
         let text = try scanner.text(name)
         throw RecordRefusal(
             field: text, found: "not declared",
@@ -175,4 +200,32 @@ extension RecordDecoder {
         guard let idSlot, !slots[idSlot].isNull else { return nil }
         return slots[idSlot]
     }
+
+    /// The id whose facts a record without a value ends: its key, as a text of the id's type.
+    public func retractedID(key: RawSpan?) throws(RecordRefusal) -> Value {
+        let (_, field) = try retractableID()
+        let text = key?.text()
+        if let text, let id = Value(text: text, as: field.type) { return id }
+        throw RecordRefusal(
+            field: nil, found: "without a value under key " + (text.map { "\"\($0)\"" } ?? "null"),
+            expected: "as its key the `\(field.name)`, \(field.typeText), of the fact it retracts")
+    }
+
+    /// The id whose facts a record with `retractHeader` ends: its own.
+    public func retractedID(_ slots: [Value]) throws(RecordRefusal) -> Value {
+        let (slot, field) = try retractableID()
+        if !slots[slot].isNull { return slots[slot] }
+        throw RecordRefusal(
+            field: field.name, found: "null", expected: "the id of the fact to be retracted")
+    }
+
+    private func retractableID() throws(RecordRefusal) -> (slot: Int, Field) {
+        if let idSlot { return (idSlot, stream.fields[idSlot]) }
+        throw RecordRefusal(
+            field: nil, found: "a retraction",
+            expected: "a fact: stream \(stream.name) declares no id by which to retract one")
+    }
+
+    /// Marks a record as the retraction of the fact that its id names.
+    public static let retractHeader = Array("varve-retract".utf8)
 }

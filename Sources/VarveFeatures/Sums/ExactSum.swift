@@ -3,7 +3,8 @@
 ///
 /// A fixed-point number wide enough for every double: limb i counts units of 2^(32 i - 1074), so
 /// limb 0 begins at the smallest subnormal. Limbs are signed and carry lazily: each addition adds
-/// less than 2^32 to three of them, so 2^30 additions fit before carries must be settled.
+/// less than 2^32 to three of them, so 2^30 additions fit before carries must be settled. Values
+/// of similar size touch a few neighbouring limbs: only those are ever looked at.
 /// Source: R. M. Neal, "Fast exact summation using small and large superaccumulators", 2015.
 public struct ExactSum: Sendable, Equatable {
     /// 2^1024 is bit 2098; the limbs above it take the carries of up to 2^62 terms.
@@ -13,6 +14,9 @@ public struct ExactSum: Sendable, Equatable {
 
     private var limbs: [68 of Int64] = .init(repeating: 0)
     private var additions = 0
+    /// Limbs outside `low..<high` are zero.
+    private var low = Self.limbCount
+    private var high = 0
 
     /// The sum of nothing.
     public init() {}
@@ -24,12 +28,23 @@ public struct ExactSum: Sendable, Equatable {
     public mutating func remove(_ value: Double) { accumulate(value, negated: true) }
 
     /// Adds all that another sum holds.
-    public mutating func merge(_ other: ExactSum) {
-        settle()
-        var other = other
-        other.settle()
-        for index in 0..<Self.limbCount { limbs[index] += other.limbs[index] }
-        additions = 1
+    /// - Complexity: a few limbs, for sums of values of similar size.
+    public mutating func merge(_ other: borrowing ExactSum) { combine(other, sign: 1) }
+
+    private mutating func combine(_ other: borrowing ExactSum, sign: Int64) {
+        if other.high == 0 { return }
+        // One more than the additions of both, for what their top limbs hold.
+        if additions + other.additions + 2 > Self.additionsMax { settle() }
+        low = min(low, other.low)
+        high = max(high, other.high)
+        for index in other.low..<other.high { limbs[index] += sign * other.limbs[index] }
+        additions += other.additions + 1
+    }
+
+    /// Back to the sum of nothing.
+    mutating func reset() {
+        for index in low..<max(low, high) { limbs[index] = 0 }
+        (additions, low, high) = (0, Self.limbCount, 0)
     }
 
     private mutating func accumulate(_ value: Double, negated: Bool) {
@@ -47,6 +62,8 @@ public struct ExactSum: Sendable, Equatable {
         }
         let isNegative = (value.sign == .minus) != negated
         let (first, bit) = (shift >> 5, UInt64(shift & 31))
+        low = min(low, first)
+        high = max(high, first + 3)
         let low = mantissa << bit
         // Bits of the mantissa that the shift pushed out of 64; bit <= 31, so at most 20 remain.
         let high = bit == 0 ? 0 : mantissa >> (64 - bit)
@@ -64,31 +81,43 @@ public struct ExactSum: Sendable, Equatable {
         }
     }
 
-    /// Propagates carries: every limb but the last lies in 0..<2^32, the last has the sign.
+    /// Propagates carries: every limb but the topmost then lies in 0..<2^32, the topmost has the
+    /// sign and lies in -2^31..<2^31 unless it is the last of all.
     private mutating func settle() {
+        additions = 0
+        guard high > 0 else { return }
         var carry: Int64 = 0
-        for index in 0..<(Self.limbCount - 1) {
+        for index in low..<(high - 1) {
             let limb = limbs[index] + carry
             limbs[index] = limb & 0xFFFF_FFFF
             carry = limb >> 32
         }
-        limbs[Self.limbCount - 1] += carry
-        additions = 0
+        limbs[high - 1] += carry
+        while high < Self.limbCount, Int64(Int32(truncatingIfNeeded: limbs[high - 1]))
+            != limbs[high - 1]
+        {
+            limbs[high] = limbs[high - 1] >> 32
+            limbs[high - 1] &= 0xFFFF_FFFF
+            high += 1
+        }
     }
 
     /// The exact sum rounded to the nearest double, ties to even; infinite when it is larger than
     /// every double. The sum of nothing is +0.
     public var value: Double {
+        guard high > 0 else { return 0 }
         var magnitude = self
         magnitude.settle()
-        let isNegative = magnitude.limbs[Self.limbCount - 1] < 0
+        let isNegative = magnitude.limbs[magnitude.high - 1] < 0
         if isNegative {
-            for index in 0..<Self.limbCount { magnitude.limbs[index] = -magnitude.limbs[index] }
+            for index in magnitude.low..<magnitude.high {
+                magnitude.limbs[index] = -magnitude.limbs[index]
+            }
             magnitude.settle()
         }
-        guard let top = (0..<Self.limbCount).last(where: { magnitude.limbs[$0] != 0 }) else {
-            return 0
-        }
+        var top = magnitude.high - 1
+        while top >= magnitude.low, magnitude.limbs[top] == 0 { top -= 1 }
+        guard top >= magnitude.low else { return 0 }
         let highest = 32 * top + (63 - magnitude.limbs[top].leadingZeroBitCount)
         // The place of the result's last bit: 53 bits, but none below the smallest subnormal.
         let last = max(highest - 52, 0)
@@ -120,14 +149,15 @@ public struct ExactSum: Sendable, Equatable {
 
     private func hasBits(below end: Int) -> Bool {
         let limb = end >> 5
-        for index in 0..<limb where limbs[index] != 0 { return true }
+        for index in min(low, limb)..<limb where limbs[index] != 0 { return true }
         return limbs[limb] & ((1 << Int64(end & 31)) - 1) != 0
     }
 
     public static func == (left: ExactSum, right: ExactSum) -> Bool {
-        var (left, right) = (left, right)
-        left.settle()
-        right.settle()
-        return (0..<limbCount).allSatisfy { left.limbs[$0] == right.limbs[$0] }
+        var difference = left
+        difference.settle()
+        difference.combine(right, sign: -1)
+        difference.settle()
+        return (0..<difference.high).allSatisfy { difference.limbs[$0] == 0 }
     }
 }

@@ -12,9 +12,7 @@ public struct EntityKey: Sendable, Hashable {
     public init?(_ values: some Sequence<Value>) {
         var writer = ByteWriter(capacity: 32)
         for value in values {
-            if value.isNull { return nil }
-            // -0 and +0 are one key, as they are one number.
-            if case .float64(0) = value { writer.value(.float64(0)) } else { writer.value(value) }
+            guard writer.keyValue(value) else { return nil }
         }
         self.init(encoded: writer.bytes)
     }

@@ -29,6 +29,15 @@ extension ByteWriter {
     }
 }
 
+extension ByteWriter {
+    /// Writes a text, given as UTF-8, as `value` does.
+    public mutating func textValue(utf8 text: RawSpan) {
+        integer(UInt8(4))
+        integer(UInt32(text.byteCount))
+        raw(text)
+    }
+}
+
 extension ByteReader {
     /// Reads a value with its tag.
     public mutating func value() throws(ByteError) -> Value {

@@ -1,6 +1,12 @@
 import VarveBytes
 
 extension ArrowStream {
+    /// Whether the bytes begin like an Arrow stream.
+    public static func isArrow(_ bytes: RawSpan) -> Bool {
+        bytes.byteCount >= 8
+            && bytes.littleEndian(at: 0, as: UInt32.self) == ArrowFormat.continuation
+    }
+
     /// Reads a whole stream into a table. Integers of all widths become int64, float32 becomes
     /// float64, large strings become strings, timestamps of all units become microseconds; nothing
     /// is rounded or wrapped. Bodies compressed with LZ4 are read.
@@ -22,6 +28,13 @@ extension ArrowStream {
 }
 
 extension ArrowFile {
+    /// Whether the bytes begin like an Arrow file.
+    public static func isArrow(_ bytes: RawSpan) -> Bool {
+        let magic = ArrowFormat.magic
+        return bytes.byteCount >= magic.count
+            && bytes.extracting(0..<magic.count).equals(magic.raw)
+    }
+
     /// Reads a whole file into a table; values as in `ArrowStream.decode`.
     ///
     /// - Throws: `ArrowError` when the file is malformed, or holds columns that Varve has no type

@@ -1,3 +1,5 @@
+import VarveBytes
+
 /// A growing sequence of bits, eight to a byte, the first in the least significant bit: Arrow's
 /// layout for validity and booleans. Bits beyond `count` are zero.
 struct Bitmap: Sendable, Equatable {
@@ -37,5 +39,41 @@ struct Bitmap: Sendable, Equatable {
     /// How many bits of `range` are not set.
     func zeros(in range: Range<Int>) -> Int {
         extracting(range).bytes.reduce(range.count) { $0 - $1.nonzeroBitCount }
+    }
+}
+
+extension Bitmap {
+    /// Appends the same bit `length` times.
+    mutating func append(repeating bit: Bool, count length: Int) {
+        var left = length
+        while left > 0, count & 7 != 0 {
+            append(bit)
+            left -= 1
+        }
+        bytes.append(contentsOf: repeatElement(bit ? 0xFF : 0, count: (left + 7) / 8))
+        count += left
+        clearUnused()
+    }
+
+    /// Appends the first `length` bits of bytes laid out like this bitmap's; stops the program
+    /// when there are fewer.
+    mutating func append(packed source: RawSpan, count length: Int) {
+        precondition(source.byteCount * 8 >= length, "\(length) bits in \(source.byteCount) bytes")
+        guard count & 7 == 0 else {
+            for index in 0..<length {
+                append(source.byte(at: index >> 3) & (1 << UInt8(index & 7)) != 0)
+            }
+            return
+        }
+        bytes.append(copying: source.extracting(0..<((length + 7) / 8)))
+        count += length
+        clearUnused()
+    }
+
+    /// How many bits are set.
+    var ones: Int { bytes.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+    private mutating func clearUnused() {
+        if count & 7 != 0 { bytes[bytes.count - 1] &= (1 << UInt8(count & 7)) - 1 }
     }
 }

@@ -23,17 +23,17 @@ public struct Column: Sendable, Equatable {
     /// The type of every cell.
     public let type: ColumnType
     /// Rows so far.
-    public private(set) var count = 0
+    public internal(set) var count = 0
     /// Rows that are null.
-    public private(set) var nullCount = 0
+    public internal(set) var nullCount = 0
 
-    private(set) var validity: Bitmap
-    private(set) var bits: Bitmap
+    var validity: Bitmap
+    var bits: Bitmap
     /// int64 and timestamp as two's complement, float64 as its bit pattern.
-    private(set) var words: [UInt64] = []
+    public internal(set) var words: [UInt64] = []
     /// Where each string starts in `bytes`, and where the last one ends. Empty for other types.
-    private(set) var offsets: [Int]
-    private(set) var bytes: [UInt8] = []
+    var offsets: [Int]
+    var bytes: [UInt8] = []
 
     /// One cell with its value.
     public enum Cell: Sendable, Hashable {

@@ -102,9 +102,8 @@ extension ByteWriter {
         integer(UInt8(ascii: "\""))
     }
 
-    /// Writes a finite double, shortest; stops the program otherwise, as JSON has no word for it.
+    /// Writes a finite double, shortest; null for others, as JSON has no word for them.
     public mutating func json(_ value: Double) {
-        precondition(value.isFinite, "JSON cannot hold \(value)")
-        text(value.description)
+        text(value.isFinite ? value.description : "null")
     }
 }

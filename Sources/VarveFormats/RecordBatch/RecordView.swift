@@ -65,6 +65,21 @@ public struct RecordView: ~Escapable {
         }
     }
 
+    /// Whether a header has this name, as UTF-8 bytes.
+    public func hasHeader(_ name: [UInt8]) -> Bool {
+        if headerCount == 0 { return false }
+        var reader = ByteReader(payload.extracting(headerRange))
+        for _ in 0..<headerCount {
+            // The lengths were checked when the record was read.
+            guard let length = try? reader.varint(), let found = try? reader.take(Int(length)),
+                let valueLength = try? reader.varint(),
+                (try? reader.takeRange(max(0, Int(valueLength)))) != nil
+            else { return false }
+            if found.equals(name.raw) { return true }
+        }
+        return false
+    }
+
     /// A copy of the record.
     public func copied() throws(ByteError) -> Record {
         var reader = ByteReader(payload.extracting(headerRange))

@@ -93,6 +93,8 @@ struct LogWriter: Sendable {
     mutating func append(_ requests: [Request], now: Timestamp) throws(AppendError) -> Outcome {
         var outcome = Outcome()
         outcome.results.reserveCapacity(requests.count)
+        buffer.bytes.reserveCapacity(
+            requests.reduce(0) { $0 + FrameHeader.frameSize(body: $1.batch.count) })
         for request in requests {
             let result: Result<Appended, AppendError>
             do throws(AppendError) {
@@ -210,11 +212,10 @@ struct LogWriter: Sendable {
     /// Hands durable frames to the tree. Called once callers have their answer, so that nobody
     /// waits for a hash.
     mutating func hashCommitted() {
-        for group in unhashed {
-            let spare = tree.add(group)
+        while !unhashed.isEmpty {
+            let spare = tree.add(unhashed.removeFirst())
             if buffer.bytes.capacity < spare.capacity, buffer.bytes.isEmpty { buffer.bytes = spare }
         }
-        unhashed.removeAll(keepingCapacity: true)
     }
 
     /// Makes sure that the next frame has its place: in this segment, or in the next one.

@@ -63,7 +63,8 @@ struct ProducerTable: Sendable, Equatable {
             return .duplicate(known.placed)
         }
         let expected =
-            producer.batches.last.map { Self.sequence(after: $0.lastSequence) } ?? producer.held ?? 0
+            producer.batches.last.map { Self.sequence(after: $0.lastSequence) } ?? producer.held
+            ?? 0
         return header.baseSequence == expected
             ? .new : .refuse(.outOfOrderSequence(expected: expected, found: header.baseSequence))
     }

@@ -149,13 +149,17 @@ struct FrameHeader: Equatable {
 
 /// One frame as readers see it, borrowed.
 public struct FrameView: ~Escapable {
+    /// The position of its first record.
     public let basePosition: Position
     /// The offset of its first record within its stream.
     public let baseOffset: Int64
     /// Records.
     public let count: Int
+    /// When the log accepted it.
     public let ingestTime: Timestamp
+    /// The stream of its records.
     public let streamID: StreamID
+    /// Its marks.
     public let flags: FrameFlags
     /// The record batch as the producer sent it, placed in its stream.
     public let body: RawSpan

@@ -51,7 +51,8 @@ struct SegmentHeader: Equatable {
             throw .invalidSegment(path: path, reason: "the magic is missing")
         }
         guard
-            CRC32C.checksum(bytes.extracting(0..<124)) == bytes.littleEndian(at: 124, as: UInt32.self)
+            CRC32C.checksum(bytes.extracting(0..<124))
+                == bytes.littleEndian(at: 124, as: UInt32.self)
         else { throw .invalidSegment(path: path, reason: "the header's checksum does not match") }
         let version: UInt32 = bytes.littleEndian(at: 8)
         guard version == Self.version else {

@@ -17,6 +17,7 @@ public struct LogVerifier {
         /// What is wrong.
         public let reason: String
 
+        /// Where and what, in one line.
         public var description: String {
             "\(path): byte \(offset)\(position.map { ", position \($0)" } ?? ""): \(reason)"
         }
@@ -26,10 +27,15 @@ public struct LogVerifier {
     public struct Progress: Sendable, Equatable {
         /// Bytes checked, of all.
         public var bytes: Int64 = 0
+        /// Bytes of all segment files.
         public var totalBytes: Int64 = 0
+        /// Segments checked.
         public var segments = 0
+        /// Segment files.
         public var totalSegments = 0
+        /// Records in the frames checked.
         public var records: Int64 = 0
+        /// Findings so far.
         public var findings = 0
     }
 
@@ -41,6 +47,7 @@ public struct LogVerifier {
         public internal(set) var findings: [Finding] = []
         /// Counts of what was checked.
         public internal(set) var progress = Progress()
+        /// Frames checked, ticks included.
         public internal(set) var frames: Int64 = 0
         /// The head over what was checked; nil when something is missing or altered.
         public internal(set) var head: LogHead?
@@ -72,7 +79,10 @@ public struct LogVerifier {
         against heads: [LogHead] = [], progress: (Progress) -> Bool = { _ in true }
     ) throws(LogError) -> Result {
         let names = try Recovery.system { () throws(SystemError) in try files.list(directory) }
-        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) }
+        let retired = try RetiredSegments.read(directory, names, files)
+        // What a retention that was interrupted has left is none of the log.
+        let first = retired.summaries.last.map { SegmentHeader.fileName($0.end) } ?? ""
+        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) && $0 >= first }
         var run = VerifierRun(files: files, directory: directory, heads: heads)
         run.result.progress.totalSegments = segments.count
         for name in segments {
@@ -84,7 +94,6 @@ public struct LogVerifier {
             run.find(directory, 0, 0, "there are no segments")
             return run.result
         }
-        let retired = try RetiredSegments.read(directory, names, files)
         run.begin(after: retired)
         for (index, name) in segments.enumerated() {
             let isLast = index == segments.count - 1

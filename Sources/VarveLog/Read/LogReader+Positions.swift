@@ -25,8 +25,8 @@ extension LogReader {
     /// Calls `body` with the committed frames that overlap a range of positions, in order; of
     /// these streams only, unless nil. `body` answers whether to go on. Every frame is checked
     /// against its checksum. Redacted frames hold no records and are left out.
-    /// - Throws: `ReadError`, or what `body` throws. `ReadError.damaged` names the frame; everything
-    ///   before it was given.
+    /// - Throws: `ReadError`, or what `body` throws. `ReadError.damaged` names the frame;
+    ///   everything before it was given.
     public func read(
         from start: Position, upTo end: Position? = nil, streams: Set<StreamID>? = nil,
         _ body: (borrowing FrameView) throws -> Bool
@@ -35,14 +35,19 @@ extension LogReader {
         guard start.value < limit else { return }
         let first = startPosition
         if start < first { throw ReadError.removed(start, start: first) }
+        // A footer that is older than a redaction may still take the frame for a batch.
+        func deliver(_ frame: borrowing FrameView) throws -> Bool {
+            if frame.isRedacted { return true }
+            return try body(frame)
+        }
         var next = start.value
         var buffer: [UInt8] = []
         while next < limit {
             let piece = piece(from: next, upTo: limit, streams)
             let goesOn =
                 piece.segment.isSealed
-                ? try readSealed(piece.segment, next..<min(limit, piece.end), streams, body)
-                : try read(piece.entries[...], of: piece.segment, into: &buffer, body)
+                ? try readSealed(piece.segment, next..<min(limit, piece.end), streams, deliver)
+                : try read(piece.entries[...], of: piece.segment, into: &buffer, deliver)
             guard goesOn else { return }
             next = piece.next
         }

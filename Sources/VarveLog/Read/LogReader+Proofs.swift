@@ -5,7 +5,7 @@ extension LogReader {
     /// Proves that the record at a position is in the log, under its present head.
     /// - Throws: `ReadError.damaged` when the frame is not what was hashed when it was committed.
     public func prove(_ position: Position) throws(ReadError) -> InclusionProof {
-        let (summaries, openLeaves) = state.tree.current()
+        let (summaries, openLeaves) = state.summaries()
         let head = LogHead(id, summaries)
         let index = summaries.partitioningIndex { $0.end > position.value }
         guard position.value >= 0, index < summaries.count else {
@@ -34,7 +34,7 @@ extension LogReader {
     /// Proves that the log only grew since an earlier head of it was noted.
     /// - Throws: `ProofError.refuted` when it did not: the head is not one this log ever had.
     public func proveConsistency(since old: LogHead) throws -> ConsistencyProof {
-        let (summaries, openLeaves) = state.tree.current()
+        let (summaries, openLeaves) = state.summaries()
         let new = LogHead(id, summaries)
         let index = Int(old.segments) - 1
         guard old.log == id else {

@@ -20,9 +20,9 @@ public struct LogReader: Sendable {
         Position(state.withIndex { $0.segments.first?.base ?? 0 })
     }
 
-    /// The head over everything that is committed. It may lag the commit position by the group that
-    /// was committed last.
-    public func head() -> LogHead { LogHead(id, state.tree.current().segments) }
+    /// The head over everything that is committed. Waits until the last group is hashed: not for
+    /// completions and observers of the appender.
+    public func head() -> LogHead { LogHead(id, state.summaries().segments) }
 
     /// Why the log stopped appending; nil while it goes on.
     public var failure: AppendError? { state.failure }

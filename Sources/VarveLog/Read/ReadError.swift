@@ -11,6 +11,7 @@ public enum ReadError: Error, Sendable, Equatable, CustomStringConvertible {
     /// No such stream.
     case unknownStream(StreamID)
 
+    /// What cannot be read, and why.
     public var description: String {
         switch self {
         case .system(let reason): reason

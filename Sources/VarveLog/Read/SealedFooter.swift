@@ -4,6 +4,7 @@ import VarveSystem
 /// The footer of a sealed segment, read and checked section by section.
 struct SealedFooter: Sendable {
     let trailer: SegmentTrailer
+    private let log: LogID
     private let sections: [SegmentFooter.Section: (checksum: UInt32, range: Range<Int64>)]
     /// The sections that lookups need, once loaded.
     private var frames: [UInt8] = []
@@ -26,8 +27,9 @@ struct SealedFooter: Sendable {
     }
 
     /// A footer of which only the trailer is known.
-    init(_ trailer: SegmentTrailer) {
+    init(_ trailer: SegmentTrailer, log: LogID) {
         self.trailer = trailer
+        self.log = log
         sections = [:]
     }
 
@@ -42,6 +44,7 @@ struct SealedFooter: Sendable {
             let trailer = SegmentTrailer(bytes.raw, log: log, base: base, fileSize: size)
         else { return nil }
         self.trailer = trailer
+        self.log = log
         var table = [UInt8](repeating: 0, count: Int(trailer.sections) * SegmentFooter.tableRow)
         guard Int64(table.count) <= trailer.footerLength,
             try file.read(table.count, at: trailer.footerOffset, into: &table, start: 0)
@@ -56,8 +59,9 @@ struct SealedFooter: Sendable {
                 length <= size - offset - Int64(SegmentTrailer.size)
             else { return nil }
             // Sections of a later version are skipped.
-            guard let kind = SegmentFooter.Section(
-                rawValue: table.raw.littleEndian(at: at, as: UInt32.self))
+            guard
+                let kind = SegmentFooter.Section(
+                    rawValue: table.raw.littleEndian(at: at, as: UInt32.self))
             else { continue }
             sections[kind] = (
                 table.raw.littleEndian(at: at + 4, as: UInt32.self), offset..<(offset + length)
@@ -125,6 +129,12 @@ struct SealedFooter: Sendable {
             postings: start..<(start + Int(bytes.littleEndian(at: at + 64, as: Int64.self))),
             checkpoint: Int(bytes.littleEndian(at: at + 72, as: Int64.self)))
     }
+
+    /// The streams that have records here, by number.
+    var rows: [StreamRow] { Self.rows(streams) }
+
+    /// Whether some bytes are this footer's trailer.
+    func isTrailer(_ bytes: [UInt8]) -> Bool { bytes == trailer.encoded(log: log) }
 
     /// A stream's row; nil when it has no records here.
     func row(of stream: UInt32) -> StreamRow? {

@@ -1,8 +1,7 @@
-import Synchronization
 import VarveBytes
 import VarveSystem
 
-/// Open files and footers of sealed segments, the recently used ones. Protected by its mutex.
+/// Open files and footers of sealed segments, the recently used ones. Protected by its monitor.
 final class SegmentCache: Sendable {
     private struct Held {
         let file: any File
@@ -15,7 +14,7 @@ final class SegmentCache: Sendable {
         var uses: UInt64 = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let files: any FileSystem
     private let log: LogID
     private let fileLimit: Int
@@ -69,7 +68,7 @@ final class SegmentCache: Sendable {
         }
         // A damaged footer takes nothing away: all of it follows from the frames.
         let scan = try SegmentScan(file, log: log, base: segment.base, end: trailer.footerOffset)
-        var footer = SealedFooter(trailer)
+        var footer = SealedFooter(trailer, log: log)
         footer.rebuild(from: scan.entries)
         hold(segment.number, file, footer)
         return (file, footer)

@@ -16,6 +16,8 @@ struct LogOpening {
     let newID: LogID
     /// Whether the log is given threads.
     let isThreaded: Bool
+    /// Whether nothing may be changed: what recovery would cut is left where it is.
+    var isReadOnly = false
 
     struct Opened {
         let writer: LogWriter
@@ -42,36 +44,38 @@ struct LogOpening {
     func open() throws(LogError) -> Opened {
         let all = try Recovery.system { () throws(SystemError) in
             // A segment may be appended to only once its name is durable.
-            try files.syncDirectory(directory)
+            if !isReadOnly { try files.syncDirectory(directory) }
             return try files.list(directory)
         }
-        let names = all.filter { $0.hasSuffix(SegmentHeader.suffix) }
+        let retired = try RetiredSegments.read(directory, all, files)
+        let names = try segmentNames(all, retired)
         let identity = try LogIdentity.read(directory, all, files)
         if names.isEmpty {
             if let identity {
                 throw .invalidSegment(
-                    path: directory, reason: "log \(identity.bytes.hex) was here, and no segment is")
+                    path: directory, reason: "log \(identity.bytes.hex) was here, and no segment is"
+                )
             }
+            if isReadOnly { throw .system("\(directory): there is no log") }
             return try created()
         }
         var found: [Found] = []
         for name in names { found.append(try segment(name, identity ?? found.first?.header.log)) }
         let log = found[0].header.log
-        if identity == nil {
+        if identity == nil, !isReadOnly {
             try Recovery.system { () throws(SystemError) in
                 try LogIdentity.write(log, directory, files)
             }
         }
-        let retired = try RetiredSegments.read(directory, all, files)
         var distrusted: Set<Int> = []
         while true {
             var recovery = Recovery(log: log, files: files, directory: directory, options: options)
             recovery.report.segments = found.count
-            if let bad = try recover(&found, &recovery, retired, distrusted) {
-                distrusted.insert(bad)
-            } else {
+            recovery.isReadOnly = isReadOnly
+            guard let bad = try recover(&found, &recovery, retired, distrusted) else {
                 return opened(found, recovery, retired)
             }
+            distrusted.insert(bad)
         }
     }
 
@@ -172,8 +176,10 @@ struct LogOpening {
         // What the last process wrote but did not sync must not be trusted before it is; and after
         // a failed sync the kernel may show bytes that the disk does not have.
         let file = segment.file
-        if next == nil { try Recovery.system { () throws(SystemError) in try file.sync() } }
-        file.dropCache()
+        if next == nil, !isReadOnly {
+            try Recovery.system { () throws(SystemError) in try file.sync() }
+        }
+        if !isReadOnly { file.dropCache() }
         segment.scanned = try recovery.read(file, segment.header, next: next)
         segment.footer = nil
         segment.pipeline = recovery.pipeline
@@ -192,7 +198,8 @@ struct LogOpening {
         let log = recovery.log
         var index = LogIndex()
         for name in recovery.names { index.register(name) }
-        for (stream, offset) in retired.startOffsets.enumerated() where stream < index.streams.count {
+        for (stream, offset) in retired.startOffsets.enumerated() where stream < index.streams.count
+        {
             index.setOffsets(of: stream, start: offset, end: offset)
         }
         let keeper = SegmentKeeper(
@@ -257,11 +264,26 @@ struct LogOpening {
         return Opened(writer: writer, state: state, keeper: keeper, report: recovery.report)
     }
 
+    /// The segments that are not retired. A retention that was interrupted is brought to its end.
+    private func segmentNames(_ all: [String], _ retired: RetiredSegments) throws(LogError)
+        -> [String]
+    {
+        let names = all.filter { $0.hasSuffix(SegmentHeader.suffix) }
+        guard let end = retired.summaries.last?.end else { return names }
+        let first = SegmentHeader.fileName(end)
+        if !isReadOnly {
+            try Recovery.system { () throws(SystemError) in
+                for name in names where name < first { try files.remove("\(directory)/\(name)") }
+            }
+        }
+        return names.filter { $0 >= first }
+    }
+
     private func segment(_ name: String, _ log: LogID?) throws(LogError) -> Found {
         let path = "\(directory)/\(name)"
         var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
         let (file, count) = try Recovery.system { () throws(SystemError) in
-            let file = try files.open(path, .readWrite)
+            let file = try files.open(path, isReadOnly ? .read : .readWrite)
             return (file, try file.read(SegmentHeader.size, at: 0, into: &bytes, start: 0))
         }
         let header = try SegmentHeader(bytes.raw.extracting(0..<count), path: path)

@@ -16,6 +16,8 @@ struct Recovery {
     private var known: Set<StreamName> = []
     var report = RecoveryReport()
     var epoch: UInt32 = 0
+    /// Whether a torn tail is left where it is.
+    var isReadOnly = false
 
     /// What a segment holds.
     struct Scanned {
@@ -37,8 +39,9 @@ struct Recovery {
     }
 
     /// Goes on from what the footer of a sealed segment remembers.
-    mutating func restore(_ table: StreamTable, _ producers: ProducerTable, _ trailer: SegmentTrailer)
-    {
+    mutating func restore(
+        _ table: StreamTable, _ producers: ProducerTable, _ trailer: SegmentTrailer
+    ) {
         for name in table.names { register(name) }
         pipeline = AppendPipeline(
             nextPosition: trailer.summary.end, lastIngestTime: trailer.lastIngestTime,
@@ -145,6 +148,7 @@ struct Recovery {
         if next == nil { report.decision = decision }
         switch decision.action {
         case .goOn: break
+        case .cut where isReadOnly: report.tornBytes = rest.lastNonZero - offset
         case .refuse:
             throw .damaged(
                 path: file.path, offset: offset, position: position,

@@ -10,7 +10,9 @@ public import VarveFormats
 /// The audit path of s3 in the new tree holds the roots over s0, s1, s2 as its left siblings; with
 /// s3' they give the old head, with s3 and the right siblings the new one.
 public struct ConsistencyProof: Sendable, Equatable {
+    /// The earlier head.
     public var old: LogHead
+    /// The later head.
     public var new: LogHead
     /// The last segment of the old head, as it was then.
     public var oldLast: SegmentSummary

@@ -28,12 +28,14 @@ public struct InclusionProof: Sendable, Equatable {
         public let positions: Range<Int64>
         /// When the log accepted them.
         public let ingestTime: Timestamp
+        /// The stream of the records.
         public let stream: StreamID
         /// The offset of the first record in its stream.
         public let baseOffset: Int64
         /// The record batch; empty when its records were redacted, of which only the hash is
         /// proven.
         public let batch: [UInt8]
+        /// Whether the records were taken out.
         public let isRedacted: Bool
     }
 

@@ -79,6 +79,7 @@ public enum ProofError: Error, Sendable, Equatable, CustomStringConvertible {
     /// It is well formed and wrong.
     case refuted(String)
 
+    /// What does not fit.
     public var description: String {
         switch self {
         case .malformed(let reason): "the proof cannot be read: \(reason)"

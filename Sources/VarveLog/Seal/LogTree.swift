@@ -5,7 +5,7 @@ import VarveSystem
 /// one over the segments. Leaves are hashed by a thread of its own, because SHA-256 takes about as
 /// long as writing does; a simulation has them hashed on the spot.
 ///
-///     committed frames --> queue --> [ leaf hashes ] --> tree of the segment --> tree over segments
+///     committed frames --> queue --> leaf hashes --> tree of the segment --> tree over segments
 ///
 /// Protected by: the monitor. Groups are hashed outside of it, by one thread at a time.
 final class LogTree: Sendable {
@@ -59,19 +59,23 @@ final class LogTree: Sendable {
     }
 
     /// Takes in committed frames; gives back a buffer to use again, or an empty one.
-    func add(_ group: Group) -> [UInt8] {
+    func add(_ group: consuming Group) -> [UInt8] {
         let isSmall = group.bytes.count <= Self.smallGroup
+        // Handed on, not copied: a buffer can be used again only when nobody else refers to it.
+        var held: Group? = consume group
         let hashNow = state.wait(until: { $0.queued < Self.queueLimit }) { state in
             let isIdle = state.queue.isEmpty && !state.isHashing
             if isIdle, isSmall || !isThreaded {
                 state.isHashing = true
                 return true
             }
-            state.queued += group.bytes.count
-            state.queue.append(group)
+            if let group = held.take() {
+                state.queued += group.bytes.count
+                state.queue.append(group)
+            }
             return false
         }
-        if hashNow {
+        if hashNow, let group = held.take() {
             hash(group)
         } else {
             state.wakeAll()
@@ -79,7 +83,7 @@ final class LogTree: Sendable {
         return state.withLock { $0.spare.popLast() ?? [] }
     }
 
-    private func hash(_ group: Group) {
+    private func hash(_ group: consuming Group) {
         var leaves: [UInt8] = []
         leaves.reserveCapacity(group.sizes.count * MerkleTree.size)
         var at = 0
@@ -87,16 +91,16 @@ final class LogTree: Sendable {
             MerkleTree.appendLeaf(of: group.bytes.raw.extracting(at..<(at + size)), to: &leaves)
             at += size
         }
+        let end = group.end
+        var buffer: [UInt8] = []
+        swap(&buffer, &group.bytes)
+        buffer.removeAll(keepingCapacity: true)
         state.withLock { state in
             state.leaves += leaves
             state.frontier.append(leaves)
-            state.end = group.end
+            state.end = end
             state.isHashing = false
-            if state.spare.count < 2 {
-                var buffer = group.bytes
-                buffer.removeAll(keepingCapacity: true)
-                state.spare.append(buffer)
-            }
+            if state.spare.count < 2 { state.spare.append(buffer) }
         }
         state.wakeAll()
     }
@@ -105,7 +109,9 @@ final class LogTree: Sendable {
     func run() {
         while true {
             let group: Group? = state.wait(
-                until: { ($0.isStopping && $0.queue.isEmpty) || (!$0.queue.isEmpty && !$0.isHashing) }
+                until: {
+                    ($0.isStopping && $0.queue.isEmpty) || (!$0.queue.isEmpty && !$0.isHashing)
+                }
             ) { state in
                 if state.queue.isEmpty { return nil }
                 state.isHashing = true
@@ -114,7 +120,7 @@ final class LogTree: Sendable {
                 return group
             }
             guard let group else { return }
-            hash(group)
+            hash(consume group)
         }
     }
 
@@ -152,9 +158,10 @@ final class LogTree: Sendable {
     /// Lets go of leaves that a footer has.
     func sealed(base: Int64) { state.withLock { $0.unsealed[base] = nil } }
 
-    /// All segments, the open one last as far as it goes, and the leaves of the open one.
-    func current() -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
-        settled { state in
+    /// All segments, the open one last as far as it goes, and the leaves of the open one. Waits
+    /// until all below a position, which must be committed, is hashed.
+    func current(upTo end: Int64) -> (segments: [SegmentSummary], openLeaves: [UInt8]) {
+        state.wait(until: { $0.queue.isEmpty && !$0.isHashing && $0.end >= end }) { state in
             let open = SegmentSummary(
                 base: state.base, end: state.end, frames: state.frontier.count,
                 root: state.frontier.root)

@@ -12,11 +12,15 @@ extension NodeAPI {
         [
             Route(
                 "POST", "/v1/services/*/read",
-                "A service's features for {keys, inputs, at?, min_position?}"
+                "A service's features for {keys, inputs, at?, min_position?}, or for {rows: [{keys,"
+                    + " inputs}], at?, min_position?} column by column"
             ) { call in
                 let body = try call.json()
-                if let text = body["min_position"]?.stringValue {
-                    try node.settle(try position(text, node))
+                if let position = try Self.minimumPosition(body, node) {
+                    try node.settle(position, in: [node.online])
+                }
+                if let rows = try Self.rows(body) {
+                    return try Self.readService(node, call.values[0], body, rows)
                 }
                 let time = try Self.time(body) ?? node.clock.now()
                 let served = try node.serve(
@@ -33,11 +37,14 @@ extension NodeAPI {
             Route("GET", "/v1/services/*", "What a service needs and gives: names and types") { call in
                 try Self.describe(node, call.values[0])
             },
-            Route("POST", "/v1/views/*/read", "A view's features for {keys, at?, min_position?}") {
-                call in
+            Route(
+                "POST", "/v1/views/*/read",
+                "A view's features for {keys, at?, min_position?}, or for {rows: [{keys}], at?,"
+                    + " min_position?} column by column"
+            ) { call in
                 let body = try call.json()
-                if let text = body["min_position"]?.stringValue {
-                    try node.settle(try position(text, node))
+                if let position = try Self.minimumPosition(body, node) {
+                    try node.settle(position, in: [node.online])
                 }
                 return try Self.readView(node, call.values[0], body)
             },
@@ -60,45 +67,103 @@ extension NodeAPI {
         func members(_ fields: [Field]) -> JSON {
             .object(fields.map { .init($0.name, .string($0.typeText)) })
         }
-        return try node.online.read { state in
-            guard let service = state.pinned.services[name] else {
-                throw NodeError.notFound(
-                    "there is no service \(name); the services are "
-                        + state.pinned.services.keys.sorted().joined(separator: ", "))
-            }
-            return .json(
-                .object([
-                    .init("service", .string(name)),
-                    .init("keys", members(service.plan.keyFields)),
-                    .init("inputs", members(service.plan.service.inputs)),
-                    .init("columns", members(service.plan.columns)),
-                    .init("definitions", service.versions.json),
-                ]))
-        }
+        let service = try node.service(name, node.online.reader)
+        return .json(
+            .object([
+                .init("service", .string(name)),
+                .init("keys", members(service.plan.keyFields)),
+                .init("inputs", members(service.plan.service.inputs)),
+                .init("columns", members(service.plan.columns)),
+                .init("definitions", service.versions.json),
+            ]))
     }
 
     private static func readView(_ node: Node, _ name: String, _ body: JSON) throws
         -> HTTPResponse
     {
         let time = try Self.time(body) ?? node.clock.now()
-        let given = try members(body, "keys")
-        let (names, values, position) = try node.online.read { state in
-            guard let index = state.fold.index(ofView: name) else {
-                throw NodeError.notFound(
-                    "there is no view \(name); the views are "
-                        + state.fold.definitions.views.map(\.name).joined(separator: ", "))
+        let reader = node.online.reader
+        let index = try node.view(name, reader)
+        let view = reader.definitions.views[index]
+        if let rows = try rows(body) {
+            let found = try rows.map { row in
+                let keys = try Node.values(
+                    view.entity, try members(row, "keys"), what: "key", allowNull: true)
+                return reader.read(view: index, EntityKey(keys.map(\.value)), at: time)
             }
-            let view = state.fold.definitions.views[index]
-            let keys = try Node.values(view.entity, given, what: "key", allowNull: true)
-            return (
-                view.features.map(\.name),
-                state.fold.views[index].read(
-                    EntityKey(keys.map(\.value)), Visibility(cutoff: time)),
-                state.position
-            )
+            return .json(
+                json(
+                    names: view.features.map(\.name), rows: found, time: time,
+                    position: reader.position, node))
+        }
+        let given = try members(body, "keys")
+        let keys = try Node.values(view.entity, given, what: "key", allowNull: true)
+        let values = reader.read(view: index, EntityKey(keys.map(\.value)), at: time)
+        return .json(
+            json(
+                names: view.features.map(\.name), values: values, time: time,
+                position: reader.position, node))
+    }
+
+    /// A service's features for many rows, all at one position.
+    private static func readService(
+        _ node: Node, _ name: String, _ body: JSON, _ rows: [JSON]
+    ) throws -> HTTPResponse {
+        let time = try Self.time(body) ?? node.clock.now()
+        let reader = node.online.reader
+        let service = try node.service(name, reader)
+        let found = try rows.map { row in
+            let keys = try Node.values(
+                service.plan.keyFields, try members(row, "keys"), what: "key", allowNull: true)
+            let inputs = try Node.values(
+                service.plan.service.inputs, try members(row, "inputs"), what: "input",
+                allowNull: false)
+            return reader.row(
+                service, keys: keys.map(\.value), inputs: inputs.map(\.value), at: time)
         }
         return .json(
-            json(names: names, values: values, time: time, position: position, node))
+            json(
+                names: service.plan.columns.map(\.name), rows: found, time: time,
+                position: reader.position, node))
+    }
+
+    /// Rows of one request.
+    private static let rowLimit = 10_000
+
+    /// The rows that a request asks for; nil when it asks for one entity.
+    private static func rows(_ body: JSON) throws -> [JSON]? {
+        guard let json = body["rows"] else { return nil }
+        guard let rows = json.arrayValue, rows.count <= rowLimit,
+            rows.allSatisfy({ $0.objectValue != nil })
+        else {
+            throw NodeError.badRequest(
+                "rows is \(json.text.prefix(80)), expected an array of at most \(rowLimit) objects"
+                    + " {\"keys\": {...}}")
+        }
+        guard body["keys"] == nil, body["inputs"] == nil else {
+            throw NodeError.badRequest("rows stands beside keys or inputs, expected one of them")
+        }
+        return rows
+    }
+
+    /// The same as for one entity, but for each feature an array with an element for each row.
+    private static func json(
+        names: [String], rows: [[FeatureValue]], time: Timestamp, position: Position, _ node: Node
+    ) -> JSON {
+        func columns(_ element: (FeatureValue) -> JSON) -> JSON {
+            .object(
+                names.enumerated().map { index, name in
+                    .init(name, .array(rows.map { element($0[index]) }))
+                })
+        }
+        return .object([
+            .init("rows", .integer(Int64(rows.count))),
+            .init("features", columns(\.value.json)),
+            .init("statuses", columns { .string($0.status.name) }),
+            .init("time", .string(time.description)),
+            .init("position", Self.position(position, node)),
+            .init("lag", .integer(node.log.commitPosition.value - position.value)),
+        ])
     }
 
     /// `{"features": {name: value}, "statuses": {...}, "time", "position", "lag"}`
@@ -122,6 +187,19 @@ extension NodeAPI {
             throw NodeError.badRequest("\(name) is \(json.text), expected an object")
         }
         return Dictionary(members.map { ($0.name, $0.value) }) { $1 }
+    }
+
+    /// The position that a request wants to be read at, or later; nil when it is missing.
+    static func minimumPosition(_ body: JSON, _ node: Node) throws -> Position? {
+        switch body["min_position"] {
+        case nil, .null?: return nil
+        case .string(let text)?: return try position(text, node)
+        case .integer(let number)?: return try position("\(number)", node)
+        case let other?:
+            throw NodeError.badRequest(
+                "min_position is \(other.text), expected a text such as"
+                    + " \"\(node.log.id.text(of: Position(123)))\"")
+        }
     }
 
     /// T in a request's body; nil when it is missing.

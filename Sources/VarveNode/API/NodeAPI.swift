@@ -13,9 +13,9 @@ public struct NodeAPI: Sendable {
         self.node = node
         routes =
             Self.statusRoutes(node) + Self.logRoutes(node) + Self.definitionRoutes(node)
-            + Self.streamRoutes(node)
-            + Self.featureRoutes(node) + Self.modelRoutes(node) + Self.predictionRoutes(node)
-            + Self.trainingRoutes(node) + Self.rebuildRoutes(node) + Self.userRoutes(node)
+            + Self.streamRoutes(node) + Self.featureRoutes(node) + Self.explainRoutes(node)
+            + Self.modelRoutes(node) + Self.predictionRoutes(node) + Self.trainingRoutes(node)
+            + Self.rebuildRoutes(node) + Self.userRoutes(node)
     }
 
     /// Answers one request; may block until what it appends is durable.

@@ -29,6 +29,10 @@ extension NodeAPI {
                         .init("audited", .integer(Int64(summary.count))),
                         .init("different", .integer(Int64(summary.findings.count))),
                         .init("findings", .array(summary.findings.prefix(100).map(\.json))),
+                        .init("unreadable", .integer(Int64(summary.unreadable.count))),
+                        .init(
+                            "first_unreadable",
+                            summary.unreadable.first.map { .string($0) } ?? .null),
                         .init("skewed", .integer(Int64(summary.skewed.count))),
                         .init(
                             "skewed_ids",
@@ -66,14 +70,16 @@ extension NodeAPI {
             throw NodeError.badRequest(
                 "\(member.name) is not known; expected \(known.sorted().joined(separator: ", "))")
         }
+        let id = body["id"] ?? .null
+        guard id == .null || id.stringValue?.isEmpty == false else {
+            throw NodeError.badRequest("id is \(id.text), expected a text that is not empty")
+        }
         let reply = try node.predict(
             Node.PredictionRequest(
                 model: model, keys: try members(body, "keys"),
                 inputs: try members(body, "inputs"), time: try time(body),
-                id: body["id"]?.stringValue,
-                minimumPosition: try body["min_position"]?.stringValue.map {
-                    try position($0, node)
-                }))
+                id: id.stringValue,
+                minimumPosition: try minimumPosition(body, node)))
         return .object([
             .init("id", .string(reply.record.id)),
             .init("score", .number(Double(reply.record.score))),

@@ -13,9 +13,11 @@ extension NodeAPI {
         [
             Route(
                 "POST", "/v1/rebuild/online",
-                "Folds a new generation, compares it with the live one; ?swap=true makes it live"
+                "Folds a new generation, compares it with the live one; ?swap=true makes it live,"
+                    + " ?rollback=true takes the definitions of the generation before"
             ) { call in
-                let report = try node.rebuildOnline(swap: try call.flag("swap"))
+                let report = try node.rebuildOnline(
+                    swap: try call.flag("swap"), rollback: try call.flag("rollback"))
                 return .json(
                     .object([
                         .init("generation", .integer(Int64(report.generation.number))),

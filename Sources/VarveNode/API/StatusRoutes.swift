@@ -11,6 +11,9 @@ extension NodeAPI {
             Route("GET", "/", "What can be asked of this node") { _ in
                 .json(["service": "varve", "routes": index(NodeAPI(node).routes)])
             },
+            Route("GET", "/openapi.json", "This interface as an OpenAPI 3 document") { _ in
+                .json(OpenAPI.document(NodeAPI(node).routes))
+            },
             Route("GET", "/health", "200 while the log appends and no projection stands still") {
                 _ in
                 let problems = Self.problems(node)
@@ -44,18 +47,13 @@ extension NodeAPI {
 
     private static func status(_ node: Node) -> JSON {
         let recovery = node.log.recovery
-        let online = node.online.read { state in
-            (
-                generation: state.generation.number, keys: state.fold.views.map(\.keyCount),
-                facts: state.fold.views.map(\.factCount),
-                views: state.fold.views.map(\.plan.view.name), unreadable: state.fold.unreadable
-            )
-        }
-        let views = online.views.indices.map { index in
-            JSON.object([
-                .init("view", .string(online.views[index])),
-                .init("keys", .integer(Int64(online.keys[index]))),
-                .init("facts", .integer(Int64(online.facts[index]))),
+        let online = node.online.reader
+        let views = online.definitions.views.enumerated().map { index, view in
+            let size = online.size(ofView: index)
+            return JSON.object([
+                .init("view", .string(view.name)), .init("keys", .integer(Int64(size.keys))),
+                .init("facts", .integer(Int64(size.facts))),
+                .init("bytes", .integer(Int64(size.bytes))),
             ])
         }
         let unreadable = online.unreadable.sorted { $0.key < $1.key }.map { stream, found in
@@ -82,7 +80,7 @@ extension NodeAPI {
                             .init("blocked", status.blocked.map { .string($0) } ?? .null),
                         ])
                     })),
-            .init("online_generation", .integer(Int64(online.generation))),
+            .init("online_generation", .integer(Int64(online.generation.number))),
             .init("snapshot_problem", node.online.snapshotProblem.map { .string($0) } ?? .null),
             .init("views", .array(views)), .init("unreadable", .array(unreadable)),
             .init(

@@ -39,8 +39,9 @@ struct Auditor {
     private let log: Log
     private let catalog: Catalog
     private let registry: RegistryProjection
-    /// One fold for each D, as far as it got.
-    private var folds: [Digest: Replayed] = [:]
+    /// One fold for each set of versions, as far as it got: D alone does not tell streams apart that
+    /// differ in fields the service does not use.
+    private var folds: [ServiceVersions: Replayed] = [:]
     private let models: ModelCache
 
     private struct Replayed {
@@ -75,7 +76,7 @@ struct Auditor {
         }
         try replayed.fold.fold(log, from: replayed.position, upTo: prediction.position)
         replayed.position = prediction.position
-        folds[prediction.definitions.digest] = replayed
+        folds[prediction.definitions] = replayed
         let row = prediction.row(replayed.plan, replayed.fold)
         let columns = replayed.plan.columns
         return prediction.differences(from: row, columns).map { name in
@@ -92,9 +93,10 @@ struct Auditor {
     }
 
     private mutating func replayed(_ prediction: PredictionRecord) throws -> Replayed? {
-        let digest = prediction.definitions.digest
         // Positions only grow: a fold that is further was fed by a later prediction's audit.
-        if let known = folds[digest], known.position <= prediction.position { return known }
+        if let known = folds[prediction.definitions], known.position <= prediction.position {
+            return known
+        }
         guard let definitions = try catalog.definitions(prediction.definitions),
             let service = definitions.services.first(where: { $0.name == prediction.service })
         else { return nil }
@@ -156,13 +158,17 @@ extension Node {
         /// Predictions whose row in a training set built today, mode as-known, has other bits than
         /// what was served: late data that asserts to have been known, or training-serving skew.
         let skewed: [String]
+        /// Records that are no predictions, and so not audited.
+        let unreadable: PredictionRecord.Unreadable
     }
 
     /// Audits every prediction of the log.
     func auditAll() throws -> AuditSummary {
         let end = log.commitPosition
         var predictions: [(record: PredictionRecord, position: Position)] = []
-        try PredictionRecord.forEach(in: log, upTo: end) { predictions.append(($0, $1)) }
+        let unreadable = try PredictionRecord.forEach(in: log, upTo: end) {
+            predictions.append(($0, $1))
+        }
         // By what was read, not by where it was kept: concurrent requests finish out of order.
         predictions.sort {
             ($0.record.position, $0.position) < ($1.record.position, $1.position)
@@ -177,7 +183,8 @@ extension Node {
             if !finding.isIdentical { findings.append(finding) }
             if try offline.differs(from: record) { skewed.append(record.id) }
         }
-        return AuditSummary(count: predictions.count, findings: findings, skewed: skewed)
+        return AuditSummary(
+            count: predictions.count, findings: findings, skewed: skewed, unreadable: unreadable)
     }
 }
 
@@ -186,7 +193,7 @@ private struct OfflineRows {
     private let log: Log
     private let catalog: Catalog
     private let end: Position
-    private var folds: [Digest: (fold: FeatureFold, plan: ServicePlan)] = [:]
+    private var folds: [ServiceVersions: (fold: FeatureFold, plan: ServicePlan)] = [:]
 
     init(_ log: Log, _ catalog: Catalog, _ end: Position) {
         self.log = log
@@ -196,16 +203,16 @@ private struct OfflineRows {
 
     /// Whether a prediction was served with other features than a training set has for its row.
     mutating func differs(from prediction: PredictionRecord) throws -> Bool {
-        let digest = prediction.definitions.digest
-        if folds[digest] == nil {
+        let versions = prediction.definitions
+        if folds[versions] == nil {
             guard let definitions = try catalog.definitions(prediction.definitions),
                 let service = definitions.service(prediction.service)
             else { return true }
             var fold = FeatureFold(definitions)
             try fold.fold(log, upTo: end)
-            folds[digest] = (fold, ServicePlan(service, definitions))
+            folds[versions] = (fold, ServicePlan(service, definitions))
         }
-        guard let (fold, plan) = folds[digest] else { return true }
+        guard let (fold, plan) = folds[versions] else { return true }
         let row = prediction.row(
             plan, fold,
             Visibility(cutoff: prediction.time, position: end.value, knownBeforeCutoff: true))

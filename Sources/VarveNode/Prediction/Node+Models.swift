@@ -66,14 +66,14 @@ extension Node {
         }
         let (digest, batches) = try registry.batches(
             storing: request.artifact, time: clock.now())
-        for batch in batches { try record(batch, in: Registry.artifactStream, settles: false) }
+        for batch in batches { try record(batch, in: Registry.artifactStream) }
         return try applying.withLock { _ in
             let number = (registry.registry.versions(of: request.model).last?.number ?? 0) + 1
             let version = ModelVersion(
                 model: request.model, number: number, artifact: digest,
                 size: request.artifact.count,
                 service: .init(name: request.service, versions: service.versions),
-                trainingSet: request.trainingSet, output: output, outputColumn: column,
+                columns: service.plan.columns.map(\.name), trainingSet: request.trainingSet, output: output, outputColumn: column,
                 numericMode: OnnxModel.numericMode, origin: request.origin,
                 scoreProfile: try trained.map {
                     try Self.scoreProfile(model, $0, service.plan.columns, output, column)
@@ -104,7 +104,7 @@ extension Node {
             Record(
                 key: Array(key.utf8), value: Array(json.text.utf8), timestamp: milliseconds())
         ])
-        try record(batch, in: Registry.stream)
+        try record(batch, in: Registry.stream, settling: [registry])
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
@@ -124,6 +124,11 @@ extension Node {
             throw NodeError.badRequest(
                 "the model takes \(model.totalWidth) values, service \(service) has"
                     + " \(columns.count) columns: \(columns.map(\.name).joined(separator: ", "))")
+        }
+        if columns.contains(where: { $0.name == Monitoring.score }) {
+            throw NodeError.badRequest(
+                "service \(service) has a column \(Monitoring.score): monitoring calls the model's"
+                    + " answer so; rename the column")
         }
         for column in columns where ![.bool, .int64, .float64].contains(column.type) {
             throw NodeError.badRequest(

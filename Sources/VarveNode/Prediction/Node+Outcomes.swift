@@ -30,7 +30,13 @@ extension Node {
             }
             return slot
         }
-        let labels = try self.labels(definition, try slot(idField), try slot(labelField))
+        let label = try slot(labelField)
+        guard [.bool, .int64, .float64].contains(definition.fields[label].type) else {
+            throw NodeError.badRequest(
+                "field \(labelField) of stream \(stream) is a"
+                    + " \(definition.fields[label].type.rawValue), expected a number or a bool")
+        }
+        let labels = try self.labels(definition, try slot(idField), label)
         var pairs: [(score: Float, isPositive: Bool)] = []
         var count = 0
         try PredictionRecord.forEach(in: log, upTo: log.commitPosition) { prediction, _ in
@@ -53,25 +59,13 @@ extension Node {
     private func labels(_ definition: StreamDefinition, _ id: Int, _ label: Int) throws
         -> [String: Label]
     {
-        let decoder = RecordDecoder(definition)
-        let streams = Set(log.streams().filter { $0.name.name == definition.name }.map(\.id))
         var labels: [String: Label] = [:]
-        if streams.isEmpty { return labels }
-        var slots: [Value] = []
-        var scratch: [UInt8] = []
-        try log.read(from: Position(0), streams: streams) { frame in
-            if frame.isQuarantined { return true }
-            try frame.forEachRecord(scratch: &scratch) { record in
-                guard let value = record.view.value else { return }
-                try decoder.decode(value, into: &slots)
-                guard !slots[id].isNull, let number = Profile.number(slots[label]) else { return }
-                let time = try decoder.eventTime(slots, timestamp: record.view.timestamp)
-                let name = slots[id].text
-                // Records come in order of position: among equal times the later one wins.
-                if let known = labels[name], known.time > time.microseconds { return }
-                labels[name] = Label(time: time.microseconds, isPositive: number > 0)
-            }
-            return true
+        try StandingRecords(definition, log, upTo: log.commitPosition).forEach { slots, time, _ in
+            guard !slots[id].isNull, let number = Profile.number(slots[label]) else { return }
+            let name = slots[id].text
+            // Records come in order of position: among equal times the later one wins.
+            if let known = labels[name], known.time > time.microseconds { return }
+            labels[name] = Label(time: time.microseconds, isPositive: number > 0)
         }
         return labels
     }

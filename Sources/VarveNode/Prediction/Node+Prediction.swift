@@ -34,13 +34,24 @@ extension Node {
     /// Reads features, evaluates the model, and answers once the record of it is durable.
     func predict(_ request: PredictionRequest) throws -> PredictionReply {
         let started = clock.now()
-        if let position = request.minimumPosition { try settle(position) }
+        if let position = request.minimumPosition { try settle(position, in: [online]) }
         let version = try registry.registry.resolve(request.model)
         let time = request.time ?? started
         let served = try serve(version.service.name, request, time)
+        try Self.check(served.row.map(\.field.name), are: version)
         let row = try served.row.map { try Self.number($0, version) }
         let score = try models.model(version.artifact)
             .score(row, output: version.output, column: version.outputColumn)
+        guard score.isFinite else {
+            let missing = served.row.filter { $0.value.value.isNull }.map {
+                "\($0.field.name) (\($0.value.status.name))"
+            }
+            throw NodeError.refused(
+                "model \(version.model):\(version.number) answers \(score), which is no score;"
+                    + (missing.isEmpty
+                        ? " no feature is missing"
+                        : " it was given no \(missing.joined(separator: ", "))"))
+        }
         let id = request.id ?? RandomSource.bytes(12).hex
         let record = PredictionRecord(
             id: id, model: version.model, version: version.number, artifact: version.artifact,
@@ -52,6 +63,25 @@ extension Node {
         return PredictionReply(
             record: record, position: position,
             definitionsMatch: served.versions.digest == version.service.versions.digest)
+    }
+
+    /// A model takes its columns by place: a service that has others now, or in another order, would
+    /// give it one feature for another.
+    private static func check(_ columns: [String], are version: ModelVersion) throws {
+        let place = zip(columns, version.columns).enumerated().first { $1.0 != $1.1 }
+        guard columns.count == version.columns.count, place == nil else {
+            let reason =
+                if let (number, (now, then)) = place {
+                    "column \(number + 1) was \(then) when it was registered, is \(now)"
+                } else {
+                    "it was registered for \(version.columns.count) columns, there are"
+                        + " \(columns.count)"
+                }
+            throw NodeError.conflict(
+                "model \(version.model):\(version.number) does not fit service"
+                    + " \(version.service.name) any more: \(reason); register a model made for"
+                    + " the service as it is")
+        }
     }
 
     /// A service's row for a request, and what it rests on.
@@ -66,24 +96,44 @@ extension Node {
     func serve(_ name: String, _ request: PredictionRequest, _ time: Timestamp) throws
         -> ServedRow
     {
-        try online.read { state in
-            guard let service = state.pinned.services[name] else {
-                throw NodeError.notFound(
-                    "there is no service \(name); the services are "
-                        + state.pinned.services.keys.sorted().joined(separator: ", "))
-            }
-            let keys = try Self.values(
-                service.plan.keyFields, request.keys, what: "key", allowNull: true)
-            let inputs = try Self.values(
-                service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
-            let row = service.plan.row(
-                state.fold.views, keys: keys.map(\.value), inputs: inputs.map(\.value),
-                Visibility(cutoff: time))
-            return ServedRow(
-                row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) },
-                keys: keys, inputs: inputs, position: state.position,
-                versions: service.versions)
+        let reader = online.reader
+        let service = try service(name, reader)
+        let keys = try Self.values(
+            service.plan.keyFields, request.keys, what: "key", allowNull: true)
+        let inputs = try Self.values(
+            service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
+        let row = reader.row(
+            service, keys: keys.map(\.value), inputs: inputs.map(\.value), at: time)
+        return ServedRow(
+            row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) }, keys: keys,
+            inputs: inputs, position: reader.position, versions: service.versions)
+    }
+
+    /// A service as the live generation answers it.
+    func service(
+        _ name: String, _ reader: OnlineReader
+    ) throws -> PreparedService {
+        if let service = reader.pinned.services[name] { return service }
+        try checkCaughtUp()
+        guard catalog.catalog.history(.service, name).isEmpty else {
+            throw NodeError.conflict(
+                "service \(name) needs features that the live generation does not have; run"
+                    + " varve rebuild online --swap")
         }
+        throw NodeError.notFound(
+            "there is no service \(name); the services are "
+                + reader.pinned.services.keys.sorted().joined(separator: ", "))
+    }
+
+    /// A view's number, by its name.
+    func view(_ name: String, _ reader: OnlineReader) throws(NodeError) -> Int {
+        guard let index = reader.index(ofView: name) else {
+            try checkCaughtUp()
+            throw NodeError.notFound(
+                "there is no view \(name); the views are "
+                    + reader.definitions.views.map(\.name).joined(separator: ", "))
+        }
+        return index
     }
 
     /// The values a request gives for some fields, in their order.
@@ -139,9 +189,8 @@ extension Node {
                 key: Array(record.id.utf8), value: Array(record.json.text.utf8),
                 timestamp: milliseconds())
         ])
-        let end = try self.record(batch, in: PredictionRecord.stream, settles: false)
         // Its id must be seen by the next request that uses it.
-        try settle(end)
+        let end = try self.record(batch, in: PredictionRecord.stream, settling: [monitoring])
         return Position(end.value - 1)
     }
 }

@@ -8,6 +8,8 @@ public import VarveLog
 ///     {"kind": "definition", "type": "view", "name": "airport_traffic", "version": 2,
 ///      "digest": "9f2c...", "definition": { canonical form }}
 ///
+///     {"kind": "generation", ...}      see `Generation`
+///
 /// Versions of one name count from 1 and never change; the last one applied is in force. The
 /// catalog also holds stream registrations, which the log itself reads.
 public struct Catalog: Sendable {
@@ -39,6 +41,8 @@ public struct Catalog: Sendable {
     private var versions: [Subject: [Version]] = [:]
     /// Subjects in order of first definition.
     private var subjects: [Subject] = []
+    /// The generations that were swapped in, by projection, oldest first.
+    private var generations: [String: [Generation]] = [:]
     /// The end of the records taken in.
     public private(set) var position = Position(0)
     private var scratch: [UInt8] = []
@@ -53,7 +57,11 @@ public struct Catalog: Sendable {
         try frame.forEachRecord(scratch: &scratch) { record in
             guard let bytes = record.view.value else { return }
             let json = try JSON(parsing: bytes)
-            if json["kind"]?.stringValue == "definition" { try add(json, at: record.position) }
+            switch json["kind"]?.stringValue {
+            case "definition": try add(json, at: record.position)
+            case "generation": try addGeneration(json, at: record.position)
+            default: break
+            }
         }
         position = Position(frame.basePosition.value + Int64(frame.count))
     }
@@ -73,6 +81,27 @@ public struct Catalog: Sendable {
             Version(
                 kind: kind, name: name, number: Int(number), position: position, digest: digest,
                 canonical: canonical))
+    }
+
+    private mutating func addGeneration(_ json: JSON, at position: Position) throws {
+        guard let projection = json["projection"]?.stringValue, let generation = Generation(json)
+        else {
+            throw CatalogError.unreadable(
+                position: position, reason: "a generation without projection, number or base")
+        }
+        generations[projection, default: []].append(generation)
+    }
+
+    /// The live generation of a projection.
+    public func generation(of projection: String) -> Generation {
+        generations[projection]?.last ?? .first
+    }
+
+    /// The generation that was live before the live one; nil when there was none.
+    public func previousGeneration(of projection: String) -> Generation? {
+        let all = generations[projection] ?? []
+        guard let live = all.last else { return nil }
+        return all.last { $0.number == live.previous } ?? .first
     }
 
     /// The versions of a definition, oldest first.

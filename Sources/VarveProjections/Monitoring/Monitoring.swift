@@ -30,11 +30,11 @@ public struct Monitoring: Sendable {
 
     /// A model version's signals, baselines and windows.
     public struct Series: Sendable, Equatable {
-        /// The columns of its service that are numbers, then `score`.
-        public let signals: [String]
-        /// Where each signal is among the features; nil for the score.
-        let slots: [Int?]
-        public let baselines: [Profile]
+        /// The columns of its service that are numbers, then `score`; then columns that the service
+        /// has gained since.
+        public internal(set) var signals: [String] = []
+        /// One for each signal.
+        public internal(set) var baselines: [Profile] = []
         /// In order of their start.
         public internal(set) var windows: [Window] = []
     }
@@ -73,7 +73,15 @@ public struct Monitoring: Sendable {
     ) {
         positions[prediction.id] = position
         let subject = Subject(model: prediction.model, version: prediction.version)
-        var series = series[subject] ?? Self.series(prediction, baseline(subject))
+        // Taken out of the dictionary, so that it is changed in place.
+        var series = series.removeValue(forKey: subject) ?? Series()
+        let values = Self.values(prediction)
+        var known: [String: Profile]?
+        for (name, _) in values where !series.signals.contains(name) {
+            let baselines = known ?? baseline(subject)
+            known = baselines
+            series.add(name, baselines[name] ?? Profile(edges: []))
+        }
         let remainder = prediction.time.microseconds
             .flooredDivision(by: windowLength).remainder
         let start = Timestamp(microseconds: prediction.time.microseconds &- remainder)
@@ -85,25 +93,36 @@ public struct Monitoring: Sendable {
                 at: index)
         }
         series.windows[index].predictions += 1
-        for (signal, slot) in series.slots.enumerated() {
-            let value =
-                slot.map { Profile.number(prediction.features[$0].value.value) }
-                ?? Double(prediction.score)
-            series.windows[index].profiles[signal].add(value)
+        // By name: the service may have other columns than at the first prediction. They are mostly
+        // in the same order.
+        for (place, (name, value)) in values.enumerated() {
+            let isNext = place < series.signals.count && series.signals[place] == name
+            if let signal = isNext ? place : series.signals.firstIndex(of: name) {
+                series.windows[index].profiles[signal].add(value)
+            }
         }
         self.series[subject] = series
     }
 
-    private static func series(
-        _ prediction: PredictionRecord, _ baseline: [String: Profile]
-    ) -> Series {
-        let numeric = prediction.features.indices.filter {
-            [.bool, .int64, .float64].contains(prediction.features[$0].field.type)
+    /// The signals of one prediction, each name once.
+    private static func values(_ prediction: PredictionRecord) -> [(name: String, value: Double?)] {
+        var values: [(name: String, value: Double?)] = []
+        for served in prediction.features
+        where [.bool, .int64, .float64].contains(served.field.type) {
+            values.append((served.field.name, Profile.number(served.value.value)))
         }
-        let signals = numeric.map { prediction.features[$0].field.name } + [score]
-        return Series(
-            signals: signals, slots: numeric.map { .some($0) } + [nil],
-            baselines: signals.map { baseline[$0] ?? Profile(edges: []) })
+        return values + [(score, Double(prediction.score))]
+    }
+}
+
+extension Monitoring.Series {
+    /// Begins a signal, of which the windows have seen nothing.
+    fileprivate mutating func add(_ signal: String, _ baseline: Profile) {
+        signals.append(signal)
+        baselines.append(baseline)
+        for index in windows.indices {
+            windows[index].profiles.append(Profile(edges: baseline.edges))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ import VarveSystem
 
 /// Monitoring, kept up to date.
 ///
-/// Folded anew at every start: predictions are few beside events. What cannot be read is counted
+/// Folded anew at every start, from its own stream: predictions are few beside events. What cannot be read is counted
 /// and named, never skipped in silence.
 public final class MonitoringProjection: Projection {
     private struct State {
@@ -25,6 +25,19 @@ public final class MonitoringProjection: Projection {
     public init(_ registry: RegistryProjection) {
         self.registry = registry
         state = Monitor(State(monitoring: Monitoring(windowLength: Self.windowLength)))
+    }
+
+    /// Folds the predictions' stream up to the commit position, so that following the log begins
+    /// there instead of at its start.
+    public func resume(_ log: Log) throws {
+        let end = log.commitPosition
+        if let id = log.stream(PredictionRecord.stream)?.id {
+            try log.read(from: position, upTo: end, streams: [id]) { frame in
+                try apply(frame, stream: PredictionRecord.stream.name)
+                return true
+            }
+        }
+        advance(to: end)
     }
 
     public var position: Position { state.withLock { $0.position } }

@@ -32,8 +32,10 @@ public struct Outcomes: Sendable, Equatable {
             ? Self.concordance(pairs) / (Double(positives) * Double(negatives)) : nil
         var (loss, squares) = (0.0, 0.0)
         // A fixed order makes the rounded sums the same wherever they are computed.
-        for pair in pairs.sorted(by: { ($0.score, $0.isPositive ? 1 : 0) < ($1.score, $1.isPositive ? 1 : 0) })
-        {
+        let ordered = pairs.sorted {
+            $0.score == $1.score ? !$0.isPositive && $1.isPositive : $0.score < $1.score
+        }
+        for pair in ordered {
             let score = Double(pair.score)
             let given = pair.isPositive ? score : 1 - score
             loss -= naturalLog(min(max(given, Self.smallestProbability), 1))

@@ -4,25 +4,40 @@ import VarveFormats
 public import VarveLog
 
 extension PredictionRecord {
+    /// Records of the predictions' stream that could not be read.
+    public struct Unreadable: Sendable, Equatable {
+        public var count = 0
+        /// Where the first is and why it cannot be read; nil while there is none.
+        public var first: String?
+    }
+
     /// Calls `body` with every prediction of the log below a position, in order.
-    /// - Throws: `PredictionError` naming the position of one that cannot be read.
+    /// - Returns: the records that are none; one of them must not keep the others from being told.
+    @discardableResult
     public static func forEach(
         in log: Log, upTo end: Position, _ body: (PredictionRecord, Position) throws -> Void
-    ) throws {
-        guard let id = log.stream(stream)?.id else { return }
+    ) throws -> Unreadable {
+        var unreadable = Unreadable()
+        guard let id = log.stream(stream)?.id else { return unreadable }
         var scratch: [UInt8] = []
         try log.read(from: Position(0), upTo: end, streams: [id]) { frame in
             try frame.forEachRecord(scratch: &scratch) { record in
                 guard record.position < end, let value = record.view.value else { return }
+                let prediction: PredictionRecord
                 do {
-                    try body(try PredictionRecord(try JSON(parsing: value)), record.position)
-                } catch let error as PredictionError {
-                    throw PredictionError.unreadable(
-                        reason: "position \(record.position.value): \(error)")
+                    prediction = try PredictionRecord(try JSON(parsing: value))
+                } catch {
+                    unreadable.count += 1
+                    if unreadable.first == nil {
+                        unreadable.first = "position \(record.position.value): \(error)"
+                    }
+                    return
                 }
+                try body(prediction, record.position)
             }
             return true
         }
+        return unreadable
     }
 
     /// The prediction at a position; nil when another record is there.

@@ -10,6 +10,7 @@ public struct Profile: Sendable, Equatable {
     public let edges: [Double]
     /// One more than `edges`.
     public internal(set) var counts: [Int64]
+    /// Values that are null, or no finite number.
     public internal(set) var nulls: Int64 = 0
     private var sum = ExactSum()
     public internal(set) var minimum: Double?
@@ -26,12 +27,21 @@ public struct Profile: Sendable, Equatable {
 
     /// A baseline: bins at the quantiles of its own values.
     public init(baseline values: [Double?]) {
-        let sorted = values.compactMap { $0 }.sorted()
+        let sorted = values.compactMap { $0 }.filter(\.isFinite).sorted()
         var edges: [Double] = []
-        for bin in 1..<Self.binCount where !sorted.isEmpty {
-            // Nearest rank; equal values make equal edges, which are kept once.
-            let edge = sorted[sorted.count * bin / Self.binCount]
-            if edge > (edges.last ?? sorted[0]) { edges.append(edge) }
+        if let least = sorted.first, let largest = sorted.last {
+            // The least value has a bin of its own, and so have values below and above all: where
+            // nearly all values are equal, a rare one that becomes common must show.
+            edges = [least, least.nextUp]
+            for bin in 1..<Self.binCount {
+                // Nearest rank.
+                edges.append(sorted[sorted.count * bin / Self.binCount])
+            }
+            edges.append(largest.nextUp)
+            edges.sort()
+            // Equal values make equal edges, which are kept once.
+            edges = edges.indices.filter { $0 == 0 || edges[$0] > edges[$0 - 1] }
+                .map { edges[$0] }.filter(\.isFinite)
         }
         self.init(edges: edges)
         for value in values { add(value) }
@@ -52,7 +62,7 @@ public struct Profile: Sendable, Equatable {
 
     /// Counts one value.
     public mutating func add(_ value: Double?) {
-        guard let value else {
+        guard let value, value.isFinite else {
             nulls += 1
             return
         }
@@ -106,6 +116,11 @@ public struct Profile: Sendable, Equatable {
         self.nulls = nulls
         minimum = json["min"]?.doubleValue
         maximum = json["max"]?.doubleValue
-        if let total = json["sum"]?.doubleValue { sum.add(total) }
+        if let total = json["sum"]?.doubleValue {
+            sum.add(total)
+        } else {
+            // A sum beyond every double, as it was.
+            for _ in 0..<2 { sum.add(.greatestFiniteMagnitude) }
+        }
     }
 }

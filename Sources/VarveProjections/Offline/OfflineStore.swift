@@ -1,9 +1,12 @@
-import VarveFeatures
+import VarveBytes
+public import VarveFeatures
+public import VarveFormats
 public import VarveLog
 public import VarveSystem
 
-/// Every declared stream's records as typed columns on disk (Arrow files), for tools that read
-/// tables: pyarrow, Polars, DuckDB, pandas. See `TableDirectory` for the files.
+/// Every declared stream's records as typed columns on disk, Parquet files by stream and day, for
+/// training sets and for tools that read tables: pyarrow, Polars, DuckDB, pandas, Spark. See
+/// `TableDirectory` for the files.
 ///
 /// Each row has the stream's fields and `_position`, `_event_time`, `_ingest_time`, `_known_time`.
 public final class OfflineStore: Projection {
@@ -12,6 +15,8 @@ public final class OfflineStore: Projection {
         var definitions: Definitions
         var tables: TableDirectory
         var position: Position
+        /// Who reads files now: as long as there are any, none is merged away.
+        var readers = 0
     }
 
     public let name = "offline"
@@ -30,7 +35,7 @@ public final class OfflineStore: Projection {
         self.catalog = catalog
         self.root = root
         self.files = files
-        let generation = try Generation.current(root, files)
+        let generation = catalog.catalog.generation(of: name)
         var tables = TableDirectory(path: generation.directory(root), files: files)
         let position = try tables.checkpoint()
         try tables.removeFiles(from: position)
@@ -48,6 +53,19 @@ public final class OfflineStore: Projection {
 
     /// The directory of the live generation.
     public var directory: String { state.withLock { $0.generation.directory(root) } }
+
+    /// Whether a file's rows were read with a stream's definition.
+    public func holds(_ path: String, _ stream: StreamDefinition) throws -> Bool {
+        let bytes = try files.contents(of: path)
+        return try ParquetFile.footer(bytes.raw).metadata(StreamDefinition.definitionKey)
+            == stream.digest.description
+    }
+
+    /// Some columns of a file that `reading` handed out.
+    public func table(_ path: String, columns: Set<String>) throws -> Table {
+        let bytes = try files.contents(of: path)
+        return try ParquetFile.decode(bytes.raw, columns: columns)
+    }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
         let end = Position(frame.basePosition.value + Int64(frame.count))
@@ -89,6 +107,7 @@ public final class OfflineStore: Projection {
         let ids = Dictionary(
             log.streams().filter { names.contains($0.name.name) }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
+        for name in names { try tables.removeFiles(of: name, from: Position(0)) }
         if ids.isEmpty { return }
         try log.read(from: Position(0), upTo: end, streams: Set(ids.keys)) { frame in
             if let name = ids[frame.streamID] { try tables.add(frame, stream: name) }
@@ -102,20 +121,41 @@ public final class OfflineStore: Projection {
     public func save() throws {
         try state.withLock { state in
             try state.tables.flush(state.position)
-            try keep(state.generation)
+            if state.readers == 0 { try state.tables.merge() }
         }
     }
 
-    private func keep(_ generation: Generation) throws {
-        if try Generation.current(root, files) != generation {
-            try generation.makeCurrent(root, files)
+    /// The records of a stream below a position as files.
+    public struct Files: Sendable {
+        /// By day of event time, then by position: rows with equal event times are in order of
+        /// position.
+        public let paths: [String]
+        /// The files hold every readable record below it.
+        public let end: Position
+    }
+
+    /// Writes what waits, and hands out the files of a stream, none of which goes away meanwhile.
+    public func reading<Result>(
+        _ stream: String, _ body: (Files) throws -> Result
+    ) throws -> Result {
+        let files = try state.withLock { state in
+            try state.tables.flush(state.position)
+            let tables = state.tables
+            let paths = try tables.list(stream).map { tables.path(of: $0, stream) }
+            state.readers += 1
+            return Files(paths: paths, end: state.position)
         }
+        defer { state.withLock { $0.readers -= 1 } }
+        return try body(files)
     }
 
     /// Writes a whole new generation beside the live one, with the definitions in force, and makes
     /// it the live one if asked to. Call on the projector's thread, where the log's end for
     /// projections stands still.
-    public func rebuild(swap: Bool, progress: ((Position) -> Void)? = nil) throws -> Generation {
+    /// - Parameter record: appends `Generation.record`, durably; nil: the live one stays.
+    public func rebuild(
+        swap record: ((Generation) throws -> Void)?, progress: ((Position) -> Void)? = nil
+    ) throws -> Generation {
         let catalog = catalog.catalog
         return try state.withLock { state in
             let generation = state.generation.next(base: catalog.position)
@@ -128,8 +168,9 @@ public final class OfflineStore: Projection {
             try write(
                 definitions.tableStreams.map(\.name), state.position, &tables, progress: progress)
             try tables.flush(state.position)
-            if swap {
-                try generation.makeCurrent(root, files)
+            try tables.merge()
+            if let record {
+                try record(generation)
                 state.generation = generation
                 state.definitions = definitions
                 state.tables = tables

@@ -3,48 +3,88 @@ import VarveFeatures
 import VarveFormats
 import VarveLog
 
-/// Rows of one stream as typed columns: its fields, then where and when each record stands.
+/// Rows of one stream as typed columns, by day of their event time: the stream's fields, then where
+/// and when each record stands.
 struct StreamTable {
+    /// The rows of one day that wait to be written, in order of position.
+    struct Day {
+        /// Days since 1970-01-01, UTC.
+        let number: Int64
+        var columns: [Column]
+        var rowCount = 0
+        var positions: Range<Int64>
+
+        fileprivate init(_ number: Int64, _ stream: StreamDefinition, from position: Int64) {
+            self.number = number
+            positions = position..<position
+            columns = stream.tableColumns()
+        }
+    }
+
+    static let positionColumn = "_position"
+    static let timeColumns = ["_event_time", "_ingest_time", "_known_time"]
+    private static let microsecondsPerDay: Int64 = 86_400_000_000
+
     let stream: StreamDefinition
     private let decoder: RecordDecoder
-    private var columns: [Column]
+    private(set) var days: [Day] = []
+    /// By day number: its place in `days`.
+    private var places: [Int64: Int] = [:]
     private var slots: [Value] = []
-    private(set) var firstPosition: Int64?
+    /// Rows of all days.
     private(set) var rowCount = 0
 
     init(_ stream: StreamDefinition) {
         self.stream = stream
-        decoder = RecordDecoder(stream)
-        columns =
-            stream.fields.map { Column(name: $0.name, type: $0.type.columnType) } + [
-                Column(name: "_position", type: .int64),
-                Column(name: "_event_time", type: .timestamp),
-                Column(name: "_ingest_time", type: .timestamp),
-                Column(name: "_known_time", type: .timestamp),
-            ]
+        decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView)
     }
 
-    /// The rows so far.
-    var table: Table { Table(columns: columns) }
+    /// Columns that never hold a null.
+    var required: Set<String> {
+        Set(stream.fields.filter { !$0.isNullable }.map(\.name))
+            .union(Self.timeColumns).union([Self.positionColumn])
+    }
 
     /// Adds a record; one that the definition cannot read was appended before it and is left out,
     /// as it is of features. Retractions have no row.
-    mutating func add(_ record: borrowing LogRecord) {
-        guard let value = record.view.value else { return }
+    /// - Returns: the place of its day in `days`; nil when it has no row.
+    @discardableResult
+    mutating func add(_ record: borrowing LogRecord) -> Int? {
+        guard let value = record.view.value, !record.isRetraction else { return nil }
         do {
             try decoder.decode(value, into: &slots)
             let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
-            for (index, value) in slots.enumerated() { columns[index].append(value.cell) }
             let known = decoder.knownTime(
                 slots, eventTime: eventTime, ingestTime: record.ingestTime)
-            columns[slots.count].append(record.position.value)
-            for (index, time) in [eventTime, record.ingestTime, known].enumerated() {
-                columns[slots.count + 1 + index].append(time)
-            }
-            if firstPosition == nil { firstPosition = record.position.value }
+            let position = record.position.value
+            let place = self.place(
+                ofDay: eventTime.microseconds.flooredDivision(by: Self.microsecondsPerDay).quotient,
+                position)
+            days[place].columns.append(slots, position, [eventTime, record.ingestTime, known])
+            days[place].rowCount += 1
+            days[place].positions = days[place].positions.lowerBound..<(position + 1)
             rowCount += 1
+            return place
         } catch {
             // Counted, with its reason, by the online store's fold of the same records.
+            return nil
         }
+    }
+
+    private mutating func place(ofDay number: Int64, _ position: Int64) -> Int {
+        if let known = places[number] { return known }
+        places[number] = days.count
+        days.append(Day(number, stream, from: position))
+        return days.count - 1
+    }
+
+    /// Takes out the rows of some days, which then begin anew.
+    mutating func take(where isWanted: (Day) -> Bool) -> [Day] {
+        let taken = days.filter(isWanted)
+        days.removeAll(where: isWanted)
+        rowCount -= taken.reduce(0) { $0 + $1.rowCount }
+        places = Dictionary(
+            days.enumerated().map { ($1.number, $0) }, uniquingKeysWith: { first, _ in first })
+        return taken
     }
 }

@@ -1,24 +1,33 @@
 import VarveBytes
-import VarveFeatures
+public import VarveFeatures
 import VarveFormats
 import VarveLog
 import VarveSystem
 
 /// The files of one generation of the offline store, and the rows that wait to be written.
 ///
-///     CHECKPOINT                                  {"position": 41003}
-///     <stream>/<20-digit first position>.arrow    up to `rowsPerFile` rows
+///     CHECKPOINT                             {"format": "parquet", "position": 41003}
+///     <stream>/day=<date>/<range>.parquet    see `TableFile`
 ///
-/// Files are written whole, then the checkpoint; a file beyond the checkpoint is what a crash left
-/// and is made anew.
+/// Files are written whole, then the checkpoint; a file that begins at or beyond the checkpoint is
+/// what a crash left and is made anew. Files below it are merged where a day has many small ones:
+/// the merged file first, then the others go; after a crash between the two, the one that holds the
+/// other's records stays.
 struct TableDirectory {
-    /// Rows in a file.
-    static let rowsPerFile = 65_536
+    /// Rows of a day that are written without waiting for more.
+    static let rowsPerFile = 122_880
+    /// Rows of a stream that wait at most; then the larger half of its days is written.
+    static let waitingRowsMax = 524_288
+    /// A day's files below this size are merged when there are `smallFilesMax` of them.
+    static let smallFileBytes = 4 << 20
+    static let smallFilesMax = 8
 
     let path: String
     let files: any FileSystem
     /// By stream name.
     private var tables: [String: StreamTable] = [:]
+    /// Days with new files since the last merge, by stream name.
+    private var changed: [String: Set<Int64>] = [:]
     private var scratch: [UInt8] = []
 
     init(path: String, files: any FileSystem) {
@@ -32,29 +41,52 @@ struct TableDirectory {
         for stream in definitions.tableStreams { tables[stream.name] = StreamTable(stream) }
     }
 
-    /// Takes in one frame; writes the stream's file when it is full.
+    /// Takes in one frame; writes days that are full.
     mutating func add(_ frame: borrowing FrameView, stream: String) throws {
         guard tables[stream] != nil, !frame.isQuarantined else { return }
         var scratch = self.scratch
         defer { self.scratch = scratch }
-        try frame.forEachRecord(scratch: &scratch) { record in tables[stream]?.add(record) }
-        if let table = tables[stream], table.rowCount >= Self.rowsPerFile { try write(stream) }
+        var isFull = false
+        try frame.forEachRecord(scratch: &scratch) { record in
+            guard let place = tables[stream]?.add(record) else { return }
+            if (tables[stream]?.days[place].rowCount ?? 0) >= Self.rowsPerFile { isFull = true }
+        }
+        if isFull { try write(stream) { $0.rowCount >= Self.rowsPerFile } }
+        guard let table = tables[stream], table.rowCount >= Self.waitingRowsMax else { return }
+        let sizes = table.days.map(\.rowCount).sorted()
+        let median = sizes[sizes.count / 2]
+        try write(stream) { $0.rowCount >= median }
     }
 
-    private mutating func write(_ stream: String) throws {
-        guard let columns = tables[stream], let first = columns.firstPosition else { return }
-        let directory = "\(path)/\(stream)"
+    private mutating func write(
+        _ stream: String, where isWanted: (StreamTable.Day) -> Bool = { _ in true }
+    ) throws {
+        guard var table = tables[stream] else { return }
+        let days = table.take(where: isWanted)
+        let options = ParquetFile.Options(required: table.required)
+        for day in days {
+            let rows = Table(
+                columns: day.columns, metadata: table.stream.tableMetadata)
+            try put(TableFile(day: day.number, positions: day.positions), rows, stream, options)
+            changed[stream, default: []].insert(day.number)
+        }
+        tables[stream] = table
+    }
+
+    private func put(
+        _ file: TableFile, _ table: Table, _ stream: String, _ options: ParquetFile.Options
+    ) throws {
+        let directory = "\(path)/\(stream)/\(file.directory)"
         try files.createDirectory(directory)
-        let digits = String(first)
-        let name = String(repeating: "0", count: 20 - digits.count) + digits + ".arrow"
-        try files.replace(name, in: directory, with: ArrowFile.encode(columns.table))
-        tables[stream] = StreamTable(columns.stream)
+        try files.replace(file.name, in: directory, with: ParquetFile.encode(table, options))
     }
 
     /// Writes all that waits, then the position that the files reach to.
     mutating func flush(_ position: Position) throws {
         for stream in tables.keys.sorted() { try write(stream) }
-        let checkpoint = JSON.object([.init("position", .integer(position.value))])
+        let checkpoint = JSON.object([
+            .init("format", "parquet"), .init("position", .integer(position.value)),
+        ])
         try files.createDirectory(path)
         try files.replace("CHECKPOINT", in: path, with: Array(checkpoint.pretty.utf8))
     }
@@ -68,28 +100,156 @@ struct TableDirectory {
             if error.isNotFound { return Position(0) }
             throw error
         }
-        guard let position = try JSON(parsing: bytes.raw)["position"]?.integerValue else {
+        let json = try SnapshotError.json(bytes, in: "\(path)/CHECKPOINT")
+        guard let position = json["position"]?.integerValue else {
             throw SnapshotError(path: "\(path)/CHECKPOINT", reason: "it names no position")
         }
-        return Position(position)
+        // Files of another format are those of an older version: all are made anew.
+        return Position(json["format"]?.stringValue == "parquet" ? position : 0)
     }
+}
 
-    /// Removes files that begin at or after a position.
-    func removeFiles(from position: Position) throws {
-        let streams: [String]
+extension TableDirectory {
+    /// The names in a directory; none when it does not exist.
+    private func names(_ directory: String) throws -> [String] {
         do {
-            streams = try files.list(path)
+            return try files.list(directory)
         } catch {
-            if error.isNotFound { return }
+            if error.isNotFound { return [] }
             throw error
         }
-        for stream in streams where !stream.hasPrefix("CHECKPOINT") {
-            for file in try files.list("\(path)/\(stream)") {
-                let first = Int64(file.prefix { $0 != "." }) ?? .max
-                if first >= position.value { try files.remove("\(path)/\(stream)/\(file)") }
+    }
+
+    /// The files of a stream by day, then position.
+    func list(_ stream: String) throws -> [TableFile] {
+        var found: [TableFile] = []
+        for directory in try names("\(path)/\(stream)") where directory.hasPrefix("day=") {
+            for name in try names("\(path)/\(stream)/\(directory)") {
+                if let file = TableFile(directory: directory, name: name) { found.append(file) }
+            }
+        }
+        return found.sorted {
+            ($0.day, $0.positions.lowerBound) < ($1.day, $1.positions.lowerBound)
+        }
+    }
+
+    /// Where a file is.
+    func path(of file: TableFile, _ stream: String) -> String {
+        "\(path)/\(stream)/\(file.directory)/\(file.name)"
+    }
+
+    /// Removes what a crash left: files that begin at or after the checkpoint, files whose records
+    /// are in a merged one too, and anything that is not whole.
+    func removeFiles(from position: Position) throws {
+        for stream in try names(path) where !stream.hasPrefix("CHECKPOINT") {
+            try removeFiles(of: stream, from: position)
+        }
+    }
+
+    /// The same for one stream; from position 0, all its files.
+    func removeFiles(of stream: String, from position: Position) throws {
+        for directory in try names("\(path)/\(stream)") {
+            let place = "\(path)/\(stream)/\(directory)"
+            guard directory.hasPrefix("day=") else {
+                try files.remove(place)
+                continue
+            }
+            let names = try names(place)
+            let known = names.compactMap { TableFile(directory: directory, name: $0) }
+            for name in names {
+                guard let file = TableFile(directory: directory, name: name) else {
+                    try files.remove("\(place)/\(name)")
+                    continue
+                }
+                let isMerged = known.contains {
+                    $0 != file && $0.positions.lowerBound <= file.positions.lowerBound
+                        && file.positions.upperBound <= $0.positions.upperBound
+                }
+                if isMerged || file.positions.lowerBound >= position.value {
+                    try files.remove("\(place)/\(name)")
+                }
             }
         }
     }
+}
+
+extension TableDirectory {
+    /// Merges small files of days that have many, where they have the same columns. Call when every
+    /// file lies below the checkpoint.
+    mutating func merge() throws {
+        for (stream, days) in changed.sorted(by: { $0.key < $1.key }) {
+            let all = try list(stream)
+            for day in days.sorted() { try merge(stream, all.filter { $0.day == day }) }
+        }
+        changed = [:]
+    }
+
+    private func merge(_ stream: String, _ day: [TableFile]) throws {
+        // Neighbours only: the merged file's range then holds no record of another file.
+        var run: [(file: TableFile, size: Int64)] = []
+        for file in day + [nil] as [TableFile?] {
+            if let file {
+                let size = try files.open(path(of: file, stream), .read).size()
+                if size < Self.smallFileBytes {
+                    run.append((file, size))
+                    continue
+                }
+            }
+            if run.count >= Self.smallFilesMax { try merge(stream, run.map(\.file), day) }
+            run = []
+        }
+    }
+
+    private func merge(_ stream: String, _ run: [TableFile], _ day: [TableFile]) throws {
+        guard let table = tables[stream] else { return }
+        var columns: [Column] = []
+        var merged: [TableFile] = []
+        let metadata = table.stream.tableMetadata
+        func write() throws {
+            guard merged.count > 1, let first = merged.first, let last = merged.last else { return }
+            let file = TableFile(
+                day: first.day,
+                positions: first.positions.lowerBound..<last.positions.upperBound)
+            try put(
+                file, Table(columns: columns, metadata: metadata), stream,
+                ParquetFile.Options(required: table.required))
+            for old in merged { try files.remove(path(of: old, stream)) }
+            try files.syncDirectory("\(path)/\(stream)/\(file.directory)")
+        }
+        for file in run {
+            let bytes = try files.contents(of: path(of: file, stream))
+            let part = try ParquetFile.decode(bytes.raw)
+            // Files of an older definition of the stream stay as they are.
+            let isSame = part.metadata(StreamDefinition.definitionKey) == metadata[1].value
+            if !isSame || columns.first.map({ $0.count >= Self.rowsPerFile }) ?? false {
+                try write()
+                (columns, merged) = ([], [])
+                if !isSame { continue }
+            }
+            if columns.isEmpty { columns = part.columns } else {
+                for index in columns.indices { columns[index].append(part.columns[index]) }
+            }
+            merged.append(file)
+        }
+        try write()
+    }
+}
+
+extension StreamDefinition {
+    /// The key under which a file names the definition that its rows were read with.
+    public static let definitionKey = "varve.definition"
+
+    /// What a file says of itself.
+    var tableMetadata: [(key: String, value: String)] {
+        [("varve.stream", name), (Self.definitionKey, digest.description)]
+    }
+}
+
+extension LogRecord {
+    /// Whether it takes back a fact instead of being one.
+    var isRetraction: Bool { view.hasHeader(Self.retractHeader) }
+
+    private static let retractHeader = Array("varve-retract".utf8)
 }
 
 extension Definitions {

@@ -4,14 +4,19 @@ import VarveFormats
 public import VarveLog
 public import VarveSystem
 
-/// The newest state of every view, in memory, behind one lock: what services read.
+/// The newest state of every view, in memory, sharded by key: what services read, while records
+/// are applied.
 ///
 /// A read at T equals the function of log[0, position) at T, for the position it returns.
 public final class OnlineStore: Projection {
     /// Written into snapshots: another version refolds.
-    public static let codeVersion: UInt32 = 1
+    public static let codeVersion: UInt32 = 2
 
-    /// Everything a read needs, in one value.
+    /// The binary logarithm of the number of shards of each view: enough that a reader seldom
+    /// meets the writer. No answer and no snapshot depends on it.
+    static let shardBits = 6
+
+    /// All of it as a value, at one position.
     public struct State: Sendable {
         public var generation: Generation
         public var pinned: PinnedDefinitions
@@ -35,7 +40,7 @@ public final class OnlineStore: Projection {
     private let catalog: CatalogProjection
     private let root: String
     private let files: any FileSystem
-    private let state: Monitor<State>
+    private let live: Monitor<LiveState>
     /// Why the snapshot found at start was not used; nil when it was, or there was none.
     public let snapshotProblem: String?
 
@@ -50,9 +55,9 @@ public final class OnlineStore: Projection {
         self.catalog = catalog
         self.root = root
         self.files = files
-        let generation = try Generation.current(root, files)
+        let generation = catalog.catalog.generation(of: name)
         let opened = try Self.open(log, catalog.catalog, generation, root, files)
-        state = Monitor(opened.state)
+        live = Monitor(LiveState(opened.state))
         snapshotProblem = opened.problem
     }
 
@@ -63,9 +68,15 @@ public final class OnlineStore: Projection {
         let path = "\(generation.directory(root))/\(snapshotName)"
         let empty = try PinnedDefinitions(catalog, base: generation.base, at: Position(0))
         let start = State(
-            generation: generation, pinned: empty, fold: FeatureFold(empty.definitions),
-            position: Position(0))
-        guard let snapshot = try SnapshotFile.read(path, files) else { return (start, nil) }
+            generation: generation, pinned: empty,
+            fold: FeatureFold(empty.definitions, shardBits: shardBits), position: Position(0))
+        let found: SnapshotFile?
+        do {
+            found = try SnapshotFile.read(path, files)
+        } catch let error as SnapshotError {
+            return (start, "\(error)")
+        }
+        guard let snapshot = found else { return (start, nil) }
         let position = Position(snapshot.position)
         guard snapshot.codeVersion == codeVersion else {
             return (start, "\(path) was written by code version \(snapshot.codeVersion)")
@@ -77,39 +88,47 @@ public final class OnlineStore: Projection {
         guard snapshot.definitions == pinned.definitions.digest else {
             return (start, "\(path) was made with other definitions")
         }
-        var reader = ByteReader(snapshot.payload.raw)
-        let fold = try FeatureFold(pinned.definitions, reading: &reader)
-        return (
-            State(generation: generation, pinned: pinned, fold: fold, position: position), nil
-        )
+        let payload = snapshot.payload
+        var reader = ByteReader(payload.raw)
+        do {
+            let fold = try FeatureFold(
+                pinned.definitions, shardBits: shardBits, reading: &reader)
+            guard reader.remaining == 0 else {
+                return (start, "\(path) has \(reader.remaining) bytes after its state")
+            }
+            return (
+                State(generation: generation, pinned: pinned, fold: fold, position: position), nil
+            )
+        } catch {
+            return (start, "\(path) holds no state of this version: \(error)")
+        }
     }
 
-    public var position: Position { state.withLock { $0.position } }
+    private var state: LiveState { live.withLock { $0 } }
 
-    /// The state as it is: later records do not change the copy.
-    public var current: State { state.withLock { $0 } }
+    public var position: Position { state.position }
 
-    /// Reads from the state, which stands still meanwhile: a copy kept while records are applied
-    /// would make the fold copy what it changes.
-    public func read<Result: Sendable>(_ body: (borrowing State) throws -> Result) rethrows
-        -> Result
-    {
-        try state.withLock { try body($0) }
+    /// What requests read from.
+    public var reader: OnlineReader { OnlineReader(state) }
+
+    /// The state as it is: later records do not change the copy, but pay for it once, by copying
+    /// what they change.
+    public var current: State { state.copy }
+
+    /// Reads from a copy of the state as it is; requests use `reader`.
+    public func read<Result>(_ body: (borrowing State) throws -> Result) rethrows -> Result {
+        try body(current)
     }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
-        let end = Position(frame.basePosition.value + Int64(frame.count))
         if frame.streamID == .catalog {
-            try adopt(upTo: end)
+            try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
-        try state.withLock { state in
-            try state.fold.apply(frame, stream: stream)
-            state.position = end
-        }
+        state.apply(frame, stream: stream)
     }
 
-    public func advance(to position: Position) { state.withLock { $0.position = position } }
+    public func advance(to position: Position) { state.advance(to: position) }
 
     /// Takes new definitions in. A new view over a stream with a history is folded from the start
     /// of the log, so that its state never depends on when it was defined.
@@ -117,60 +136,74 @@ public final class OnlineStore: Projection {
         let old = current
         let pinned = try PinnedDefinitions(
             catalog.catalog, base: old.generation.base, at: end)
-        if pinned.definitions == old.pinned.definitions {
-            state.withLock { $0.position = end }
-            return
-        }
-        let fold = try FeatureFold(pinned.definitions, reusing: old.fold, log: log, upTo: end)
-        state.withLock { state in
-            state.pinned = pinned
-            state.fold = fold
-            state.position = end
-        }
+        let fold =
+            pinned.definitions == old.pinned.definitions
+            ? old.fold
+            : try FeatureFold(
+                pinned.definitions, shardBits: Self.shardBits, reusing: old.fold, log: log,
+                upTo: end)
+        let next = LiveState(
+            State(generation: old.generation, pinned: pinned, fold: fold, position: end))
+        live.withLock { $0 = next }
     }
 
-    public func save() throws {
-        let state = current
-        var writer = ByteWriter(capacity: 1 << 20)
+    public func save() throws { try save(current) }
+
+    private func save(_ state: State) throws {
+        var writer = ByteWriter(capacity: state.fold.views.reduce(1 << 16) { $0 + $1.byteCount })
         state.fold.write(to: &writer)
         let snapshot = SnapshotFile(
             codeVersion: Self.codeVersion, position: state.position.value,
             definitions: state.pinned.definitions.digest, payload: writer.bytes)
         try snapshot.write(
             Self.snapshotName, in: state.generation.directory(root), files)
-        if try Generation.current(root, files) != state.generation {
-            try state.generation.makeCurrent(root, files)
-        }
     }
 
-    /// Folds a new generation with the definitions in force from the start of the log.
-    /// - Parameter progress: called now and then with the position reached.
-    public func rebuild(progress: ((Position) -> Void)? = nil) throws -> State {
+    /// Folds a new generation from the start of the log, with the definitions in force.
+    /// - Parameters:
+    ///   - base: other definitions: those of the generation that has this base.
+    ///   - progress: called now and then with the position reached.
+    public func rebuild(
+        base: Position? = nil, progress: ((Position) -> Void)? = nil
+    ) throws -> State {
         let catalog = catalog.catalog
-        let generation = current.generation.next(base: Position(catalog.position.value))
-        let end = log.commitPosition
+        let live = reader
+        let generation = live.generation.next(base: base ?? catalog.position)
+        // No further than the live one: `catchUp` brings both to one position.
+        let end = live.position
         let pinned = try PinnedDefinitions(catalog, base: generation.base, at: end)
-        var fold = FeatureFold(pinned.definitions)
+        var fold = FeatureFold(pinned.definitions, shardBits: Self.shardBits)
         try fold.fold(log, upTo: end, progress: progress)
         return State(generation: generation, pinned: pinned, fold: fold, position: end)
     }
 
-    /// Brings a rebuilt generation to the position of the live one. Call on the projector's
-    /// thread, where that position stands still.
+    /// Brings a rebuilt generation to the position of the live one, and to the definitions that
+    /// were applied meanwhile. Call on the projector's thread, where that position stands still.
     public func catchUp(_ candidate: inout State) throws {
         let end = position
         guard candidate.position < end else { return }
+        let pinned = try PinnedDefinitions(
+            catalog.catalog, base: candidate.generation.base, at: end)
+        if pinned.definitions != candidate.pinned.definitions {
+            candidate.fold = try FeatureFold(
+                pinned.definitions, shardBits: Self.shardBits, reusing: candidate.fold, log: log,
+                upTo: candidate.position)
+            candidate.pinned = pinned
+        }
         try candidate.fold.fold(log, from: candidate.position, upTo: end)
         candidate.position = end
     }
 
-    /// Makes a caught-up generation the live one, on disk and in memory. Call on the projector's
-    /// thread.
-    public func swap(to candidate: State) throws {
+    /// Makes a caught-up generation the live one: on disk, in the log, in memory. What fails on the
+    /// way leaves the old one live. Call on the projector's thread, right after `catchUp`.
+    /// - Parameter record: appends `Generation.record`, durably.
+    public func swap(to candidate: State, _ record: (Generation) throws -> Void) throws {
         precondition(
             candidate.position == position,
             "a generation at \(candidate.position.value) is swapped in at \(position.value)")
-        state.withLock { $0 = candidate }
-        try save()
+        try save(candidate)
+        try record(candidate.generation)
+        let next = LiveState(candidate)
+        live.withLock { $0 = next }
     }
 }

@@ -5,7 +5,9 @@ public import VarveLog
 
 /// The definitions that one generation folds with. A view keeps the version it had when the
 /// generation was made, or its first one if it came later: a change takes a rebuild. Streams only
-/// ever gain nullable fields, and services have no state, so the newest of both is used.
+/// ever gain nullable fields, and services have no state, so the newest of both is used; a service
+/// that needs a feature of tomorrow's generation keeps its newest version that does not, or waits
+/// for the rebuild when it has none.
 public struct PinnedDefinitions: Sendable {
     public let definitions: Definitions
     /// The version of each.
@@ -16,18 +18,26 @@ public struct PinnedDefinitions: Sendable {
     /// What a generation folds with once the catalog stands at a position.
     /// - Parameter base: `Generation.base`.
     public init(_ catalog: Catalog, base: Position, at position: Position) throws(CatalogError) {
-        let newest = catalog.inForce(at: position)
-        func pinned(_ version: Catalog.Version) -> Catalog.Version {
-            let history = catalog.history(version.kind, version.name)
+        // A generation has its definitions from its first record on, whatever was in force then:
+        // folding it anew takes the same ones as the rebuild that made it.
+        let end = max(base, position)
+        let wanted = catalog.inForce(at: end).map { version in
+            guard version.kind == .view else { return version }
+            let history = catalog.history(.view, version.name)
             return history.last { $0.position < base } ?? history.first ?? version
         }
-        let wanted = newest.map { $0.kind == .view ? pinned($0) : $0 }
         do throws(CatalogError) {
             self.init(try Catalog.read(wanted), wanted)
         } catch {
-            // A service of today may need a view of tomorrow's generation: it keeps its old version.
-            let older = newest.map { $0.kind == .stream ? $0 : pinned($0) }
-            self.init(try Catalog.read(older), older)
+            let folded = wanted.filter { $0.kind != .service }
+            _ = try Catalog.read(folded)
+            let services = wanted.compactMap { version in
+                version.kind == .service
+                    ? catalog.history(.service, version.name).last {
+                        $0.position < end && (try? Catalog.read(folded + [$0])) != nil
+                    } : nil
+            }
+            self.init(try Catalog.read(folded + services), folded + services)
         }
     }
 
@@ -88,9 +98,9 @@ public struct PreparedService: Sendable {
 
 /// D as it is recorded: the digest of a service's closure, and the versions it is made of, by
 /// which it is found again.
-public struct ServiceVersions: Sendable, Equatable {
+public struct ServiceVersions: Sendable, Hashable {
     /// One definition's version.
-    public struct Item: Sendable, Equatable {
+    public struct Item: Sendable, Hashable {
         public let kind: Catalog.Kind
         public let name: String
         public let number: Int

@@ -14,6 +14,8 @@ public struct ModelVersion: Sendable, Equatable {
     public let size: Int
     /// The service whose columns are the model's inputs.
     public let service: ServiceReference
+    /// The names of those columns, in the order in which the model takes them.
+    public let columns: [String]
     /// The training set it was fitted on; nil when unknown.
     public let trainingSet: String?
     /// The output that is the score, and which of its columns.
@@ -41,7 +43,7 @@ public struct ModelVersion: Sendable, Equatable {
 
     public init(
         model: String, number: Int, artifact: Digest, size: Int, service: ServiceReference,
-        trainingSet: String?, output: String, outputColumn: Int, numericMode: Int, origin: String,
+        columns: [String], trainingSet: String?, output: String, outputColumn: Int, numericMode: Int, origin: String,
         scoreProfile: Profile?, position: Position
     ) {
         self.model = model
@@ -49,6 +51,7 @@ public struct ModelVersion: Sendable, Equatable {
         self.artifact = artifact
         self.size = size
         self.service = service
+        self.columns = columns
         self.trainingSet = trainingSet
         self.output = output
         self.outputColumn = outputColumn
@@ -66,6 +69,7 @@ public struct ModelVersion: Sendable, Equatable {
             .init("artifact", .string(artifact.description)),
             .init("size", .integer(Int64(size))), .init("service", .string(service.name)),
             .init("definitions", service.versions.json),
+            .init("columns", .array(columns.map { .string($0) })),
             .init("training_set", trainingSet.map { .string($0) } ?? .null),
             .init("output", .string(output)),
             .init("output_column", .integer(Int64(outputColumn))),
@@ -81,13 +85,14 @@ public struct ModelVersion: Sendable, Equatable {
             let artifact = json["artifact"]?.stringValue.flatMap(Digest.init(hex:)),
             let size = json["size"]?.integerValue, let service = json["service"]?.stringValue,
             let versions = json["definitions"].flatMap(ServiceVersions.init),
+            let columns = json["columns"]?.arrayValue?.compactMap(\.stringValue),
             let output = json["output"]?.stringValue,
             let column = json["output_column"]?.integerValue,
             let mode = json["numeric_mode"]?.integerValue
         else { return nil }
         self.init(
             model: model, number: Int(number), artifact: artifact, size: Int(size),
-            service: ServiceReference(name: service, versions: versions),
+            service: ServiceReference(name: service, versions: versions), columns: columns,
             trainingSet: json["training_set"]?.stringValue, output: output,
             outputColumn: Int(column), numericMode: Int(mode),
             origin: json["origin"]?.stringValue ?? "",

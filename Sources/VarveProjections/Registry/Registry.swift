@@ -13,8 +13,8 @@ public struct Registry: Sendable {
     /// By model name, oldest version first.
     private var versions: [String: [ModelVersion]] = [:]
     private var aliases: [String: [String: Int]] = [:]
-    /// Where the chunks of artifacts are, in order.
-    private var chunks: [Digest: [Position]] = [:]
+    /// Where the chunks of artifacts are.
+    private var chunks: [Digest: ArtifactChunks] = [:]
     private var manifests: [String: (position: Position, json: JSON)] = [:]
     private var manifestOrder: [String] = []
     private var scratch: [UInt8] = []
@@ -30,8 +30,9 @@ public struct Registry: Sendable {
             guard let value = record.view.value else { return }
             switch stream {
             case Self.artifactStream.name:
-                if let digest = record.view.key?.text().flatMap(Digest.init(hex:)) {
-                    chunks[digest, default: []].append(record.position)
+                if let key = record.view.key?.text().flatMap(ArtifactChunks.Key.init) {
+                    chunks[key.digest, default: ArtifactChunks(count: key.count)]
+                        .add(key, at: record.position)
                 }
             case Self.trainingSetStream.name: addManifest(try JSON(parsing: value), record.position)
             default: add(try JSON(parsing: value), record.position)
@@ -106,11 +107,11 @@ public struct Registry: Sendable {
         return version
     }
 
-    /// Whether an artifact's chunks are in the log.
-    public func hasArtifact(_ digest: Digest) -> Bool { chunks[digest] != nil }
+    /// Whether all of an artifact's chunks are in the log.
+    public func hasArtifact(_ digest: Digest) -> Bool { chunks[digest]?.isComplete ?? false }
 
-    /// Where an artifact's chunks are, in order.
-    public func chunkPositions(of digest: Digest) -> [Position] { chunks[digest] ?? [] }
+    /// Where an artifact's chunks are, in order; nil while one of them is missing.
+    public func chunkPositions(of digest: Digest) -> [Position]? { chunks[digest]?.complete }
 
     /// A training set's manifest.
     public func manifest(_ id: String) throws(RegistryError) -> JSON {

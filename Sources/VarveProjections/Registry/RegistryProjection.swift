@@ -85,9 +85,12 @@ public final class RegistryProjection: Projection {
 
     /// An artifact's bytes as the log has them.
     public func artifactFromLog(_ digest: Digest) throws -> [UInt8] {
+        guard let positions = registry.chunkPositions(of: digest) else {
+            throw RegistryError.damagedArtifact(digest, reason: "the log does not hold all of it")
+        }
         var bytes: [UInt8] = []
         var scratch: [UInt8] = []
-        for position in registry.chunkPositions(of: digest) {
+        for position in positions {
             try log.read(from: position, upTo: Position(position.value + 1)) { frame in
                 try frame.forEachRecord(scratch: &scratch) { record in
                     guard record.position == position, let chunk = record.view.value else { return }
@@ -95,13 +98,12 @@ public final class RegistryProjection: Projection {
                 }
                 return true
             }
-            // A digest that was uploaded twice has its chunks twice.
-            if SHA256.digest(bytes.raw) == digest { return bytes }
         }
-        throw RegistryError.damagedArtifact(
-            digest,
-            reason: bytes.isEmpty
-                ? "the log holds no chunk of it" : "its chunks in the log have another digest")
+        guard SHA256.digest(bytes.raw) == digest else {
+            throw RegistryError.damagedArtifact(
+                digest, reason: "its chunks in the log have another digest")
+        }
+        return bytes
     }
 
     /// The batches that put an artifact into `varve.artifacts`, one for each chunk; none when it is
@@ -113,10 +115,12 @@ public final class RegistryProjection: Projection {
         if registry.hasArtifact(digest) { return (digest, []) }
         var batches: [[UInt8]] = []
         let milliseconds = time.microseconds.flooredDivision(by: 1000).quotient
-        for start in stride(from: 0, to: max(bytes.count, 1), by: Self.chunkSize) {
+        let starts = Array(stride(from: 0, to: max(bytes.count, 1), by: Self.chunkSize))
+        for (number, start) in starts.enumerated() {
             let chunk = Array(bytes[start..<min(start + Self.chunkSize, bytes.count)])
+            let key = ArtifactChunks.Key(digest: digest, number: number, count: starts.count)
             let record = Record(
-                key: Array(digest.description.utf8), value: chunk, timestamp: milliseconds)
+                key: Array(key.text.utf8), value: chunk, timestamp: milliseconds)
             batches.append(try RecordBatch.encode([record]))
         }
         return (digest, batches)

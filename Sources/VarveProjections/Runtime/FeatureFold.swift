@@ -9,105 +9,60 @@ public struct FeatureFold: Sendable {
     public let definitions: Definitions
     /// In the order of `definitions.views`.
     public private(set) var views: [ViewState]
-    /// By stream name: how its records are read, and the views that take them in.
-    private var streams: [String: Stream]
+    private var router: RecordRouter
+
     /// Records that their stream's definition could not read, by stream: those appended before
     /// the stream was declared.
-    public private(set) var unreadable: [String: Unreadable] = [:]
-    private var slots: [Value] = []
-    private var scratch: [UInt8] = []
-
-    private struct Stream {
-        let decoder: RecordDecoder
-        var views: [Int]
-    }
-
-    /// Records left out because they do not fit.
-    public struct Unreadable: Sendable, Equatable {
-        public var count: Int
-        /// The first of them.
-        public let position: Position
-        /// What is wrong with it.
-        public let reason: String
-    }
+    public var unreadable: [String: RecordReader.Unreadable] { router.unreadable }
 
     /// The fold of no record.
-    public init(_ definitions: Definitions) {
+    /// - Parameter shardBits: the binary logarithm of the number of shards of each view, which
+    ///   changes no answer.
+    public init(_ definitions: Definitions, shardBits: Int = 0) {
         self.definitions = definitions
-        streams = [:]
-        views = []
-        for view in definitions.views { add(view) }
+        views = definitions.views.map { view in
+            ViewState(
+                ViewPlan(view, stream: definitions.stream(of: view)), shardBits: shardBits)
+        }
+        router = RecordRouter(definitions, views.map(\.plan))
     }
 
-    /// The state of a view with nothing folded, and the stream it reads.
-    private mutating func add(_ view: ViewDefinition) {
-        let definition = definitions.stream(of: view)
-        views.append(ViewState(ViewPlan(view, stream: definition)))
-        streams[
-            definition.name, default: Stream(decoder: RecordDecoder(definition), views: [])
-        ].views.append(views.count - 1)
+    /// A fold whose views were folded elsewhere.
+    init(
+        _ definitions: Definitions, views: [ViewState],
+        unreadable: [String: RecordReader.Unreadable]
+    ) {
+        self.definitions = definitions
+        self.views = views
+        router = RecordRouter(definitions, views.map(\.plan))
+        router.unreadable = unreadable
     }
 
     /// The streams whose records it folds.
-    public var streamNames: [String] { streams.keys.sorted() }
+    public var streamNames: [String] { router.streamNames }
 
     /// Whether a stream's records go into any view.
-    public func reads(_ stream: String) -> Bool { streams[stream] != nil }
+    public func reads(_ stream: String) -> Bool { router.reads(stream) }
 
-    /// Takes in the records of one frame at or above a position.
-    /// - Parameter stream: the name of the frame's stream.
-    public mutating func apply(_ frame: borrowing FrameView, stream: String) throws {
-        guard let target = streams[stream], !frame.isQuarantined else { return }
-        var slots = self.slots
-        var scratch = self.scratch
-        defer {
-            self.slots = slots
-            self.scratch = scratch
-        }
-        try frame.forEachRecord(scratch: &scratch) { record in
-            apply(record, target, stream, &slots)
-        }
-    }
-
-    private mutating func apply(
-        _ record: borrowing LogRecord, _ target: Stream, _ stream: String, _ slots: inout [Value]
+    /// Takes in the records of one frame.
+    /// - Parameters:
+    ///   - stream: the name of the frame's stream.
+    ///   - positions: records elsewhere are passed over; nil: none is.
+    public mutating func apply(
+        _ frame: borrowing FrameView, stream: String, within positions: Range<Position>? = nil
     ) {
-        let position = record.position.value
-        guard let value = record.view.value else {
-            if let id = Self.retractedID(record, target.decoder) {
-                for view in target.views {
-                    views[view].retract(id, position: position, knownTime: record.ingestTime)
-                }
-            }
-            return
-        }
-        do {
-            try target.decoder.decode(value, into: &slots)
-            let eventTime = try target.decoder.eventTime(slots, timestamp: record.view.timestamp)
-            let knownTime = target.decoder.knownTime(
-                slots, eventTime: eventTime, ingestTime: record.ingestTime)
-            let id = target.decoder.id(slots)
-            for view in target.views {
+        var router = RecordRouter()
+        swap(&router, &self.router)
+        defer { swap(&router, &self.router) }
+        router.route(frame, stream: stream, within: positions) { view, position, slots, event in
+            switch event {
+            case .fact(let eventTime, let knownTime, let id):
                 views[view].apply(
                     slots, eventTime: eventTime, position: position, knownTime: knownTime, id: id)
+            case .retraction(let id, let knownTime):
+                views[view].retract(id, position: position, knownTime: knownTime)
             }
-        } catch {
-            var found =
-                unreadable[stream]
-                ?? Unreadable(count: 0, position: Position(position), reason: "\(error)")
-            found.count += 1
-            unreadable[stream] = found
         }
-    }
-
-    /// The id that a record without a value retracts: its key, as the type of the id field.
-    private static func retractedID(
-        _ record: borrowing LogRecord, _ decoder: RecordDecoder
-    ) -> Value? {
-        guard let name = decoder.stream.id, let slot = decoder.stream.index(of: name),
-            let text = record.view.key?.text()
-        else { return nil }
-        return Value(text: text, as: decoder.stream.fields[slot].type)
     }
 
     /// The number of a view.
@@ -117,19 +72,21 @@ public struct FeatureFold: Sendable {
 }
 
 extension FeatureFold {
-    /// Folds a stretch of the log, of the streams that its views read.
+    /// Folds a stretch of the log, of the streams that its views read. The bounds may lie within
+    /// frames.
     /// - Parameter progress: called now and then with the position reached.
     public mutating func fold(
         _ log: Log, from start: Position = Position(0), upTo end: Position,
         progress: ((Position) -> Void)? = nil
     ) throws {
-        let wanted = streams
         let names = Dictionary(
-            log.streams().filter { wanted[$0.name.name] != nil }.map { ($0.id, $0.name.name) },
+            log.streams().filter { reads($0.name.name) }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
-        if names.isEmpty { return }
+        if names.isEmpty || start >= end { return }
         try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
-            if let name = names[frame.streamID] { try apply(frame, stream: name) }
+            if let name = names[frame.streamID] {
+                apply(frame, stream: name, within: start..<end)
+            }
             progress?(frame.basePosition)
             return true
         }
@@ -149,17 +106,20 @@ extension FeatureFold {
     }
 
     /// Reads what `write` wrote under the same definitions.
-    public init(_ definitions: Definitions, reading reader: inout ByteReader) throws(ByteError) {
+    public init(
+        _ definitions: Definitions, shardBits: Int = 0, reading reader: inout ByteReader
+    ) throws(ByteError) {
         self.init(definitions)
         for index in views.indices {
-            views[index] = try ViewState(views[index].plan, reading: &reader)
+            views[index] = try ViewState(
+                views[index].plan, shardBits: shardBits, reading: &reader)
         }
         for _ in 0..<(try reader.integer(UInt32.self)) {
             guard case .string(let stream) = try reader.value(),
                 case .string(let reason) = try reader.value()
             else { throw .invalidUTF8(at: reader.offset) }
             let count = Int(try reader.integer(Int64.self))
-            unreadable[stream] = Unreadable(
+            router.unreadable[stream] = .init(
                 count: count, position: Position(try reader.integer()), reason: reason)
         }
     }
@@ -167,28 +127,37 @@ extension FeatureFold {
 
 extension FeatureFold {
     /// A fold with changed definitions that keeps the state of views that did not change and folds
-    /// the others from the start of the log.
-    public init(_ definitions: Definitions, reusing old: FeatureFold, log: Log, upTo end: Position)
-        throws
-    {
-        self.init(definitions)
+    /// the others from the start of the log. A stream's new fields may make records readable that
+    /// were not: its views are then folded again too.
+    /// - Parameter shardBits: for views that are folded anew.
+    public init(
+        _ definitions: Definitions, shardBits: Int = 0, reusing old: FeatureFold, log: Log,
+        upTo end: Position
+    ) throws {
+        self.init(definitions, shardBits: shardBits)
         var missing: [ViewDefinition] = []
         for index in views.indices {
             let view = definitions.views[index]
-            if let known = old.index(ofView: view.name), old.definitions.views[known] == view {
+            let isRead = old.unreadable[view.streamName] == nil
+            if let known = old.index(ofView: view.name), old.definitions.views[known] == view,
+                isRead || old.definitions.stream(of: view) == definitions.stream(of: view)
+            {
                 views[index] = old.views[known].replanned(views[index].plan)
             } else {
                 missing.append(view)
             }
         }
-        unreadable = old.unreadable
+        router.unreadable = old.unreadable
         if missing.isEmpty { return }
         var fresh = FeatureFold(
-            Definitions(streams: definitions.streams, views: missing, services: []))
+            Definitions(streams: definitions.streams, views: missing, services: []),
+            shardBits: shardBits)
         try fresh.fold(log, upTo: end)
         for (view, state) in zip(missing, fresh.views) {
             if let index = index(ofView: view.name) { views[index] = state }
         }
-        unreadable.merge(fresh.unreadable) { $1 }
+        for stream in fresh.streamNames {
+            router.unreadable[stream] = fresh.unreadable[stream]
+        }
     }
 }

@@ -1,14 +1,13 @@
-import VarveBytes
-import VarveFormats
+public import VarveBytes
+public import VarveFormats
 public import VarveLog
-public import VarveSystem
 
-/// Which build of a projection is live, and which others are kept:
+/// Which build of a projection is live. A swap is a record of the log, as everything is: deleting
+/// the projections' files changes no answer.
 ///
-///     DIR/projections/<name>/CURRENT             {"generation": 3, "previous": 2}
+///     varve.catalog:  {"kind": "generation", "projection": "online", "generation": 3,
+///                      "previous": 2, "base": 41003}
 ///     DIR/projections/<name>/<generation>/...    what the projection saved
-///
-/// `CURRENT` is replaced atomically: a swap either happened or did not.
 public struct Generation: Sendable, Equatable {
     /// From 1.
     public let number: Int
@@ -18,7 +17,7 @@ public struct Generation: Sendable, Equatable {
     /// defined then has its first version.
     public let base: Position
 
-    /// The generation of an empty directory.
+    /// What is live before any swap.
     public static let first = Generation(number: 1, previous: nil, base: Position(0))
 
     public init(number: Int, previous: Int?, base: Position) {
@@ -35,35 +34,27 @@ public struct Generation: Sendable, Equatable {
     /// Where a generation's files are.
     public func directory(_ root: String) -> String { "\(root)/\(number)" }
 
-    /// The live generation of a projection's directory.
-    public static func current(_ root: String, _ files: any FileSystem) throws -> Generation {
-        let bytes: [UInt8]
-        do {
-            bytes = try files.contents(of: "\(root)/CURRENT")
-        } catch {
-            if error.isNotFound { return .first }
-            throw error
-        }
-        let json = try JSON(parsing: bytes.raw)
-        guard let number = json["generation"]?.integerValue, let base = json["base"]?.integerValue
-        else {
-            throw SnapshotError(
-                path: "\(root)/CURRENT", reason: "it names no generation: \(json.text)")
-        }
-        return Generation(
-            number: Int(number), previous: json["previous"]?.integerValue.map { Int($0) },
-            base: Position(base))
-    }
-
-    /// Makes this generation the live one.
-    public func makeCurrent(_ root: String, _ files: any FileSystem) throws {
+    /// The record that makes this generation of a projection the live one.
+    public func record(of projection: String, time: Timestamp) -> Record {
         let json = JSON.object([
+            .init("kind", "generation"), .init("projection", .string(projection)),
             .init("generation", .integer(Int64(number))),
             .init("previous", previous.map { .integer(Int64($0)) } ?? .null),
             .init("base", .integer(base.value)),
         ])
-        try files.createDirectory(root)
-        try files.replace("CURRENT", in: root, with: Array(json.pretty.utf8))
+        return Record(
+            key: Array("generation/\(projection)".utf8), value: Array(json.text.utf8),
+            timestamp: time.microseconds.flooredDivision(by: 1000).quotient)
+    }
+
+    /// Reads what `record` wrote; nil when it is something else.
+    init?(_ json: JSON) {
+        guard let number = json["generation"]?.integerValue, number > 0,
+            let base = json["base"]?.integerValue, base >= 0
+        else { return nil }
+        self.number = Int(number)
+        previous = json["previous"]?.integerValue.map { Int($0) }
+        self.base = Position(base)
     }
 }
 
@@ -76,6 +67,15 @@ public struct SnapshotError: Error, Sendable, Equatable, CustomStringConvertible
     init(path: String, reason: String) {
         self.path = path
         self.reason = reason
+    }
+
+    /// A file's bytes as a JSON document.
+    static func json(_ bytes: [UInt8], in path: String) throws(SnapshotError) -> JSON {
+        do {
+            return try JSON(parsing: bytes.raw)
+        } catch {
+            throw SnapshotError(path: path, reason: "it is not JSON (\(error))")
+        }
     }
 
     public var description: String {

@@ -10,8 +10,8 @@ public struct GenerationDiff: Sendable {
         public let key: EntityKey
         /// Stretches of T over which the values differ.
         public let intervals: Int
-        /// Where the first begins and the last ends; the latter is `distantFuture` when it does
-        /// not end.
+        /// Where the first begins, `distantPast` when it has no beginning, and where the last ends,
+        /// `distantFuture` when it does not end.
         public let first: Timestamp
         public let last: Timestamp
         /// The largest absolute difference of numbers; nil when none could be taken.
@@ -90,7 +90,8 @@ public struct GenerationDiff: Sendable {
     private static func compare(
         _ key: EntityKey, _ before: ViewState, _ feature: Int, _ after: ViewState, _ other: Int
     ) -> KeyDifference? {
-        let moments = merged(
+        // Before every fact the answers may differ too: no count is 0, no mean is none.
+        let moments = [Int64.min] + merged(
             before.changes(ofFeature: feature, key), after.changes(ofFeature: other, key))
         var (intervals, isDiffering, largest) = (0, false, Double?.none)
         var start: (time: Int64, before: FeatureValue, after: FeatureValue)?
@@ -107,7 +108,9 @@ public struct GenerationDiff: Sendable {
             if !isDiffering { intervals += 1 }
             isDiffering = true
             if start == nil { start = (moment, left, right) }
-            if let a = Profile.number(left.value), let b = Profile.number(right.value) {
+            if let a = Profile.number(left.value), let b = Profile.number(right.value),
+                abs(a - b).isFinite
+            {
                 largest = max(largest ?? 0, abs(a - b))
             }
         }
@@ -166,7 +169,9 @@ public struct GenerationDiff: Sendable {
         .object([
             .init("key", .array(difference.key.values.map(\.json))),
             .init("intervals", .integer(Int64(difference.intervals))),
-            .init("from", .string(difference.first.description)),
+            .init(
+                "from",
+                difference.first == .distantPast ? .null : .string(difference.first.description)),
             .init(
                 "to",
                 difference.last == .distantFuture ? .null : .string(difference.last.description)),

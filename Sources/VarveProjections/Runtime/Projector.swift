@@ -14,17 +14,30 @@ public final class Projector: Sendable {
         public let position: Position
         /// Why it stands still; nil while it follows the log.
         public let blocked: String?
+        /// Why its last snapshot could not be written: it follows the log all the same, but would
+        /// resume from an older one. Nil when it was written.
+        public let unsaved: String?
     }
 
+    private enum Phase { case idle, running, stopping }
+
     private struct State {
+        var phase = Phase.idle
         var projections: [any Projection] = []
         var blocked: [String: String] = [:]
+        var unsaved: [String: String] = [:]
         /// The end of what every projection that is not blocked has taken in.
         var position = Position(0)
-        var isStopping = false
         /// Work to be done on the projector's thread, between frames.
         var tasks: [@Sendable () -> Void] = []
         var savedAt = Position(0)
+
+        /// Whether one of some projections will not get to a position.
+        func isStuck(_ names: [String], below position: Position) -> Bool {
+            projections.contains {
+                names.contains($0.name) && blocked[$0.name] != nil && $0.position < position
+            }
+        }
     }
 
     private let log: Log
@@ -48,19 +61,26 @@ public final class Projector: Sendable {
     /// - Parameter projections: in the order in which each frame is handed to them.
     public func start(_ projections: [any Projection]) {
         state.withLock { state in
+            state.phase = .running
             state.projections = projections
             state.position = projections.map(\.position).min() ?? Position(0)
             state.savedAt = state.position
         }
         let state = state
-        log.onCommit { _ in state.wakeAll() }
+        log.onCommit { _ in
+            // Under the lock: between the thread's look at the commit position and its wait, a
+            // signal would be lost.
+            state.withLock { _ in }
+            state.wakeAll()
+        }
         let worker = WorkerThread(name: "projector") { [self] in run() }
         thread.withLock { $0 = worker }
     }
 
     /// Stops after the frame at hand, and saves every projection.
+    /// - Throws: what kept the first of them from being saved; all are tried.
     public func stop() throws {
-        state.withLock { $0.isStopping = true }
+        state.withLock { $0.phase = .stopping }
         state.wakeAll()
         let worker = thread.withLock { thread in
             defer { thread = nil }
@@ -68,14 +88,24 @@ public final class Projector: Sendable {
         }
         guard let worker else { return }
         worker.join()
-        for projection in healthy() { try projection.save() }
+        var failure: (any Error)?
+        for projection in healthy() {
+            do {
+                try projection.save()
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// How each projection is doing.
     public func status() -> [Status] {
         state.withLock { state in
             state.projections.map {
-                Status(name: $0.name, position: $0.position, blocked: state.blocked[$0.name])
+                Status(
+                    name: $0.name, position: $0.position, blocked: state.blocked[$0.name],
+                    unsaved: state.unsaved[$0.name])
             }
         }
     }
@@ -83,27 +113,41 @@ public final class Projector: Sendable {
     /// The end of what every projection that is not blocked has taken in.
     public var position: Position { state.withLock { $0.position } }
 
-    /// Waits until every record below a position is in every projection.
-    /// - Returns: whether that came true before the timeout.
-    public func wait(for position: Position, timeout: Duration = .seconds(30)) -> Bool {
-        state.wait(until: { $0.position >= position || $0.isStopping }, timeout: timeout) {
-            $0.position >= position
+    /// Waits until every record below a position is in some projections.
+    /// - Parameter names: those that matter; nil: all.
+    /// - Returns: whether that came true before the timeout; false at once when one of them stands
+    ///   still below the position.
+    public func wait(
+        for position: Position, in names: [String]? = nil, timeout: Duration = .seconds(30)
+    ) -> Bool {
+        let names = names ?? state.withLock { $0.projections.map(\.name) }
+        return state.wait(
+            until: {
+                $0.position >= position || $0.phase == .stopping
+                    || $0.isStuck(names, below: position)
+            }, timeout: timeout
+        ) {
+            $0.position >= position && !$0.isStuck(names, below: position)
         }
     }
 
     /// Runs work on the projector's thread, between frames, and waits for it: nothing is applied
     /// meanwhile.
+    /// - Throws: what `body` throws; `ProjectorError.notRunning` before `start` and after `stop`.
     public func perform<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) throws
         -> Result
     {
         let outcome = Monitor<Swift.Result<Result, any Error>?>(nil)
-        state.withLock { state in
+        let isAccepted = state.withLock { state in
+            guard state.phase == .running else { return false }
             state.tasks.append {
                 let result = Swift.Result { try body() }
                 outcome.withLock { $0 = result }
                 outcome.wakeAll()
             }
+            return true
         }
+        guard isAccepted else { throw ProjectorError.notRunning }
         state.wakeAll()
         let result = outcome.wait(until: { $0 != nil }) { $0 }
         guard let result else { preconditionFailure("a task without an outcome") }
@@ -114,11 +158,11 @@ public final class Projector: Sendable {
         while true {
             let (from, tasks, isStopping) = state.wait(
                 until: { [log] state in
-                    state.isStopping || !state.tasks.isEmpty || log.commitPosition > state.position
+                    state.phase == .stopping || !state.tasks.isEmpty || log.commitPosition > state.position
                 }
             ) { state in
                 defer { state.tasks = [] }
-                return (state.position, state.tasks, state.isStopping)
+                return (state.position, state.tasks, state.phase == .stopping)
             }
             for task in tasks { task() }
             if isStopping { return }
@@ -143,20 +187,24 @@ public final class Projector: Sendable {
                 let id = frame.streamID
                 let name = names[id] ?? log.stream(id)?.name.name ?? ""
                 names[id] = name
-                for (index, projection) in running.enumerated().reversed()
-                where projection.position <= frame.basePosition {
+                var failed: [any Projection] = []
+                for projection in running where projection.position <= frame.basePosition {
                     do {
                         try projection.apply(frame, stream: name)
                     } catch {
                         block(projection, "position \(frame.basePosition.value): \(error)")
-                        running.remove(at: index)
+                        failed.append(projection)
                     }
+                }
+                if !failed.isEmpty {
+                    running.removeAll { one in failed.contains { $0 === one } }
                 }
                 return true
             }
         } catch {
             // The log itself cannot be read: every projection stands where it is.
             for projection in running { block(projection, "\(error)") }
+            running = []
         }
         for projection in running where projection.position < end { projection.advance(to: end) }
         let isDue = state.withLock { state in
@@ -171,16 +219,27 @@ public final class Projector: Sendable {
 
     private func save() {
         for projection in healthy() {
+            let problem: String?
             do {
                 try projection.save()
+                problem = nil
             } catch {
                 // The state in memory is whole; only a restart would take longer.
-                block(projection, "its snapshot cannot be written: \(error)")
+                problem = "\(error)"
             }
+            state.withLock { $0.unsaved[projection.name] = problem }
         }
     }
 
     private func block(_ projection: any Projection, _ reason: String) {
         state.withLock { $0.blocked[projection.name] = reason }
     }
+}
+
+/// Why work cannot be done between frames.
+public enum ProjectorError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The projector was not started, or was stopped.
+    case notRunning
+
+    public var description: String { "the node is stopping: projections follow the log no longer" }
 }

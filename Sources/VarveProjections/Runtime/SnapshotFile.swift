@@ -68,15 +68,19 @@ public struct SnapshotFile: Sendable, Equatable {
         try files.replace(name, in: directory, with: encoded())
     }
 
-    /// The snapshot that a file holds; nil when there is none or it is damaged.
-    public static func read(_ path: String, _ files: any FileSystem) throws(SystemError)
-        -> SnapshotFile?
-    {
+    /// The snapshot that a file holds; nil when there is no such file.
+    /// - Throws: `SnapshotError` when it is damaged or of another format; `SystemError` when it
+    ///   cannot be read.
+    public static func read(_ path: String, _ files: any FileSystem) throws -> SnapshotFile? {
+        let bytes: [UInt8]
         do {
-            return SnapshotFile(try files.contents(of: path))
+            bytes = try files.contents(of: path)
         } catch {
             if error.isNotFound { return nil }
             throw error
         }
+        if let snapshot = SnapshotFile(bytes) { return snapshot }
+        throw SnapshotError(
+            path: path, reason: "its \(bytes.count) bytes are no whole snapshot of format 1")
     }
 }

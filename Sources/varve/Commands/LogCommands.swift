@@ -41,12 +41,17 @@ let logCommands = [
     },
     Command(
         "log prove", "Writes a proof that a record is in the log", arguments: ["POSITION"],
-        options: [.init("out", "FILE", "where the proof goes (default: standard output)")],
-        example: "varve log prove 41003 --out proof.json"
+        options: [
+            .init("head", "FILE", "a head note kept from earlier: the proof can be checked with it"),
+            .init("out", "FILE", "where the proof goes (default: standard output)"),
+        ],
+        example: "varve log prove 41003 --head head.txt --out proof.json"
     ) { invocation in
-        try Session.with(invocation) { session in
+        let note = try invocation.value("head").map { try readInput($0) }
+        return try Session.with(invocation) { session in
             let proof = try session.json(
-                "GET", "/v1/log/proofs/\(invocation.positional[0].asSegment)")
+                note == nil ? "GET" : "POST",
+                "/v1/log/proofs/\(invocation.positional[0].asSegment)", body: note ?? [])
             try writeOutput(invocation.value("out") ?? "-", Array(proof.pretty.utf8))
             return ExitCode.success
         }
@@ -59,7 +64,7 @@ let logCommands = [
         let head = try readHead(try invocation.required("head"))
         let bytes = try readInput(invocation.positional[0])
         do {
-            let evidence = try InclusionProof(parsing: bytes.raw).check(headHash: head.root)
+            let evidence = try checkProof(bytes, head)
             show(
                 "the proof holds: positions \(evidence.positions.lowerBound) to"
                     + " \(evidence.positions.upperBound - 1), accepted \(evidence.ingestTime),"
@@ -81,6 +86,18 @@ let logCommands = [
         }
     },
 ]
+
+/// Checks a proof against a head: one for that head, or one for a later head with the proof that
+/// the later one grew from it.
+private func checkProof(_ bytes: [UInt8], _ head: LogHead) throws -> InclusionProof.Evidence {
+    let json = try JSON(parsing: bytes.raw)
+    guard let inner = json["proof"], let grown = json["consistency"] else {
+        return try InclusionProof(json: json).check(headHash: head.root)
+    }
+    let proof = try InclusionProof(json: inner)
+    try ConsistencyProof(json: grown).check(oldHash: head.root, newHash: proof.head.root)
+    return try proof.check(headHash: proof.head.root)
+}
 
 private func readHead(_ path: String) throws(CommandError) -> LogHead {
     let text = String(decoding: try readInput(path), as: UTF8.self)

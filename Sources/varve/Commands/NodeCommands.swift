@@ -7,10 +7,11 @@ import VarveSystem
 /// Running a node, and looking at one.
 let nodeCommands = [
     Command(
-        "serve", "Runs a node: Kafka protocol and HTTP on loopback, until SIGTERM or Ctrl-C",
+        "serve", "Runs a node: Kafka, Redis protocol and HTTP on loopback, until SIGTERM or Ctrl-C",
         options: [
             .init("kafka-port", "PORT", "port of the Kafka protocol (default 9092; 0: any)"),
             .init("http-port", "PORT", "port of HTTP (default 8080; 0: any)"),
+            .init("resp-port", "PORT", "port of the Redis protocol (default 6379; 0: any)"),
             .init("host", "ADDRESS", "loopback address to listen at (default 127.0.0.1)"),
             .init("no-auto-create", nil, "do not create streams that producers name"),
         ],
@@ -33,9 +34,11 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     options.host = invocation.value("host") ?? options.host
     options.kafkaPort = try port(invocation, "kafka-port", options.kafkaPort)
     options.httpPort = try port(invocation, "http-port", options.httpPort)
+    options.respPort = try port(invocation, "resp-port", options.respPort)
     options.createsStreams = !invocation.has("no-auto-create")
     // Before any other thread exists: they all inherit that these signals are not for them.
     let signal = try TerminationSignal()
+    ProcessMemory.keepFreedBlocks()
     let node: Node
     do {
         node = try Node(options)
@@ -58,8 +61,9 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
         invocation.wantsJSON
             ? server.address.text
             : "varve serves \(options.directory): Kafka at"
-                + " \(server.address.text("kafka")), HTTP at \(server.address.text("http")), log at"
-                + " position \(node.log.commitPosition.value)")
+                + " \(server.address.text("kafka")), HTTP at \(server.address.text("http")),"
+                + " Redis protocol at \(server.address.text("resp")), log at position"
+                + " \(node.log.commitPosition.value)")
     _ = signal.wait()
     server.stop()
     try node.close()
@@ -88,11 +92,12 @@ private func showStatus(_ json: JSON) {
         ])
     }
     show("\n" + streams.text)
-    var views = TextTable(["view", "keys", "facts"], right: [1, 2])
+    var views = TextTable(["view", "keys", "facts", "bytes"], right: [1, 2, 3])
     for item in json["views"]?.arrayValue ?? [] {
         views.add([
             item.text("view"), Int(item["keys"]?.integerValue ?? 0).grouped,
             Int(item["facts"]?.integerValue ?? 0).grouped,
+            Int(item["bytes"]?.integerValue ?? 0).grouped,
         ])
     }
     if !views.isEmpty { show("\n" + views.text) }

@@ -154,7 +154,11 @@ private func showAudits(_ json: JSON, _ invocation: Invocation) -> Int32 {
             show("  \(finding.text("id")): \(first)")
         }
     }
-    return different == 0 ? ExitCode.success : ExitCode.failure
+    let unreadable = json["unreadable"]?.integerValue ?? 0
+    if unreadable > 0 {
+        note("varve: \(unreadable) records cannot be read: \(json.text("first_unreadable"))")
+    }
+    return different == 0 && unreadable == 0 ? ExitCode.success : ExitCode.failure
 }
 
 private func showDrift(_ json: JSON, _ invocation: Invocation) {

@@ -5,17 +5,23 @@ let rebuildCommands = [
     Command(
         "rebuild", "Folds a projection anew beside the live one and shows what differs",
         arguments: ["online|offline"],
-        options: [.init("swap", nil, "make the new generation the live one")],
+        options: [
+            .init("swap", nil, "make the new generation the live one"),
+            .init("rollback", nil, "online: with the definitions of the generation before"),
+        ],
         example: "varve rebuild online --swap"
     ) { invocation in
         let name = invocation.positional[0]
         guard ["online", "offline"].contains(name) else {
             throw CommandError.usage("\(name) is neither online nor offline")
         }
+        if name == "offline", invocation.has("rollback") {
+            throw CommandError.usage("tables are made with the newest definitions: no --rollback")
+        }
         return try Session.with(invocation) { session in
             let json = try session.json(
                 "POST", "/v1/rebuild/\(name)",
-                query: [("swap", invocation.has("swap") ? "true" : nil)])
+                query: ["swap", "rollback"].map { ($0, invocation.has($0) ? "true" : nil) })
             if invocation.wantsJSON {
                 show(json.pretty)
             } else {
@@ -66,7 +72,8 @@ private func showDiff(_ json: JSON) {
     if !ids.isEmpty { show("  first of them: \(ids.prefix(3).joined(separator: ", "))") }
     for set in affected?["training_sets"]?.arrayValue ?? [] {
         let columns = (set["columns"]?.arrayValue ?? []).compactMap(\.stringValue)
-        show("  training set \(set.text("id")): \(columns.joined(separator: ", "))")
+        let reason = set["reason"]?.stringValue
+        show("  training set \(set.text("id")): \(reason ?? columns.joined(separator: ", "))")
     }
     let models = (affected?["models"]?.arrayValue ?? []).compactMap(\.stringValue)
     if !models.isEmpty { show("  models trained on them: \(models.joined(separator: ", "))") }

@@ -8,11 +8,14 @@ let trainingCommands = [
         "training-set create", "Builds a point-in-time training set and keeps its manifest",
         options: [
             .init("service", "NAME", "the service whose columns are computed"),
-            .init("spine", "FILE.csv|STREAM", "the rows: a CSV file, or a stream of the log"),
+            .init(
+                "spine", "FILE|STREAM",
+                "the rows: a .csv, .parquet or .arrow file, or a stream of the log"),
             .init("mode", "MODE", "as-known (default) or as-corrected"),
             .init("basis", "POSITION", "use the log below this position (default: all)"),
             .init("time", "COLUMN", "the spine's column that holds T (default: time)"),
-            .init("out", "FILE.csv|.arrow", "where the set goes (`-`: standard output)"),
+            .init("out", "FILE.csv|.arrow|.parquet", "where the set goes (`-`: standard output)"),
+            .init("report", "FILE.html", "also write a page: leak meter and distributions"),
         ],
         example: "varve training-set create --service arrival_delay"
             + " --spine fixtures/flights/spine.csv --out train.csv"
@@ -20,7 +23,8 @@ let trainingCommands = [
         let service = try invocation.required("service")
         let spine = try invocation.required("spine")
         let out = try invocation.required("out")
-        let isFile = spine.hasSuffix(".csv") || spine.hasSuffix(".lz4") || spine == "-"
+        let endings = [".csv", ".lz4", ".parquet", ".arrow", ".arrows", ".feather"]
+        let isFile = spine == "-" || endings.contains { spine.hasSuffix($0) }
         let body = isFile ? try readInput(spine) : []
         return try Session.with(invocation) { session in
             let response = try session.send(
@@ -33,6 +37,7 @@ let trainingCommands = [
             try writeOutput(out, response.body)
             let id = response.headers["Varve-Training-Set"] ?? ""
             let manifest = try session.json("GET", "/v1/training-sets/\(id.asSegment)")
+            if let path = invocation.value("report") { try writeReport(id, path, session) }
             if out != "-" { showManifest(manifest, invocation, out) }
             return ExitCode.success
         }
@@ -40,7 +45,7 @@ let trainingCommands = [
     Command(
         "training-set reproduce", "Builds a training set again: the same bytes, or an error",
         arguments: ["ID"],
-        options: [.init("out", "FILE.csv|.arrow", "where the set goes")],
+        options: [.init("out", "FILE.csv|.arrow|.parquet", "where the set goes")],
         example: "varve training-set reproduce ts-4f1c09d2a7be --out again.csv"
     ) { invocation in
         let out = try invocation.required("out")
@@ -56,12 +61,44 @@ let trainingCommands = [
         }
     },
     Command(
+        "training-set verify", "Builds a training set again and compares it with its manifest",
+        arguments: ["ID"], example: "varve training-set verify ts-4f1c09d2a7be"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let id = invocation.positional[0]
+            let json = try session.json("POST", "/v1/training-sets/\(id.asSegment)/verify")
+            show(
+                invocation.wantsJSON
+                    ? json.pretty
+                    : "\(id): \(json.text("rows")) rows of \(json.text("columns")) columns are"
+                        + " identical to the manifest")
+            return ExitCode.success
+        }
+    },
+    Command(
+        "training-set diff", "Says how two training sets differ, and why",
+        arguments: ["A", "B"],
+        example: "varve training-set diff ts-4f1c09d2a7be ts-90d1ac54b2f7"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let (one, other) = (invocation.positional[0], invocation.positional[1])
+            let json = try session.json(
+                "GET", "/v1/training-sets/\(one.asSegment)/diff/\(other.asSegment)")
+            showDiff(json, invocation)
+            return ExitCode.success
+        }
+    },
+    Command(
         "training-set show", "Shows a training set's manifest", arguments: ["ID"],
+        options: [.init("report", "FILE.html", "write a page: leak meter and distributions")],
         example: "varve training-set show ts-4f1c09d2a7be"
     ) { invocation in
         try Session.with(invocation) { session in
             let manifest = try session.json(
                 "GET", "/v1/training-sets/\(invocation.positional[0].asSegment)")
+            if let path = invocation.value("report") {
+                try writeReport(invocation.positional[0], path, session)
+            }
             showManifest(manifest, invocation, nil)
             return ExitCode.success
         }
@@ -85,10 +122,36 @@ let trainingCommands = [
     },
 ]
 
+private func writeReport(_ id: String, _ path: String, _ session: Session) throws {
+    try writeOutput(path, try session.send("GET", "/v1/training-sets/\(id.asSegment)/report").body)
+}
+
+private func showDiff(_ json: JSON, _ invocation: Invocation) {
+    if invocation.wantsJSON { return show(json.pretty) }
+    if let reason = json["reason"]?.stringValue { return show(reason) }
+    let changed = (json["code_changed"]?.arrayValue ?? []).compactMap(\.stringValue)
+    if !changed.isEmpty {
+        show(
+            "not what the manifest says (other code, or a changed log): "
+                + changed.joined(separator: ", "))
+    }
+    let columns = json["columns"]?.arrayValue ?? []
+    if columns.isEmpty { return show("no cell differs") }
+    var table = TextTable(
+        ["column", "rows that differ", "by definitions", "by data", "first row"],
+        right: [1, 2, 3, 4])
+    for column in columns {
+        table.add(
+            ["name", "rows", "by_definitions", "by_data", "first_row"].map { column.text($0) })
+    }
+    show(table.text)
+}
+
 private func format(of path: String) throws(CommandError) -> String {
     if path == "-" || path.hasSuffix(".csv") { return "csv" }
     if path.hasSuffix(".arrow") { return "arrow" }
-    throw .usage("--out is \(path), expected a name that ends with .csv or .arrow")
+    if path.hasSuffix(".parquet") { return "parquet" }
+    throw .usage("--out is \(path), expected a name that ends with .csv, .arrow or .parquet")
 }
 
 private func showManifest(_ manifest: JSON, _ invocation: Invocation, _ path: String?) {

@@ -1,6 +1,7 @@
 import Testing
 import VarveFeatures
 import VarveFormats
+import VarveTestSupport
 
 /// One mistake each, made in the document `Documents.design`: edits, one a line, `path = JSON` or
 /// `path remove`.

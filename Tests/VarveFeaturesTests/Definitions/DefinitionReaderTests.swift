@@ -2,6 +2,7 @@ import Testing
 import VarveBytes
 import VarveFeatures
 import VarveFormats
+import VarveTestSupport
 
 struct DefinitionReaderTests {
     @Test("the example of the design is read")

@@ -1,5 +1,6 @@
 import Testing
 import VarveFormats
+import VarveTestSupport
 
 @testable import VarveFeatures
 

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import VarveBytes
+import VarveTestSupport
 
 @testable import VarveFeatures
 

@@ -1,5 +1,6 @@
 import Testing
 import VarveBytes
+import VarveTestSupport
 
 @testable import VarveFeatures
 

@@ -1,6 +1,7 @@
 import Testing
 import VarveBytes
 import VarveFeatures
+import VarveTestSupport
 
 /// The engine against the slow twin, on random streams with ties, nulls, late, duplicate, amended
 /// and retracted records, null keys, and all three modes.
@@ -118,6 +119,111 @@ import VarveFeatures
                     }
                 }
             }
+        }
+    }
+
+    /// Enough facts of one entity for many tiled blocks, blocks that split, and two groups; late
+    /// facts, amendments and retractions hit closed blocks.
+    @Test(arguments: 0..<3 as Range<UInt64>)
+    func `tiles of a hot key change no answer`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed + 50)
+        let view = try Self.view(&generator, includesCutoff: seed % 2 == 1)
+        guard case .derived(let source) = view.source else { return }
+        var oracle = SetSemantics(view: view, stream: Self.stream)
+        var state = ViewState(ViewPlan(view, stream: Self.stream), shardBits: 2)
+        let count = 9_500
+        for index in 0..<count {
+            var fact = Self.fact(&generator, position: Int64(index))
+            fact.slots[0] = .string("hot")
+            let isLate = generator.next() % 10 == 0
+            fact.eventTime =
+                isLate
+                ? Int64(generator.next() % UInt64(index + 1)) / 190
+                : Int64(index) / 190 + Int64(generator.next() % 2)
+            fact.knownTime = fact.eventTime + Int64(generator.next() % 3) - 1
+            if case .int64(let id)? = fact.id {
+                fact.id = generator.next() % 20 == 0
+                    ? .int64(id * 1000 + Int64(generator.next() % 1000)) : nil
+                if fact.id == nil { fact.isRetraction = false }
+            }
+            oracle.facts.append(fact)
+            Self.apply(fact, to: &state)
+        }
+        var writer = ByteWriter()
+        state.write(to: &writer)
+        var reader = ByteReader(writer.bytes.raw)
+        let resumed = try ViewState(state.plan, reading: &reader)
+        let key = Value.string("hot")
+        let sample = source.features.indices.filter { _ in generator.next() % 3 == 0 }
+        let time = Timestamp(microseconds: 51)
+        let visibilities = [
+            Visibility(cutoff: time), Visibility(cutoff: time, knownBeforeCutoff: true),
+            Visibility(
+                cutoff: time, position: Int64(count) - Int64(generator.next() % 4000)),
+        ]
+        for visibility in visibilities {
+            let row = state.read(EntityKey([key]), visibility)
+            let again = resumed.read(EntityKey([key]), visibility)
+            for index in sample {
+                let feature = source.features[index]
+                let expected = oracle.value(of: feature, key: [key], visibility)
+                #expect(
+                    row[index].isIdentical(to: expected)
+                        && again[index].isIdentical(to: expected),
+                    """
+                    seed \(seed): \(feature.function) \(feature.window) at \(visibility): \
+                    \(row[index]), resumed \(again[index]), expected \(expected)
+                    """)
+            }
+        }
+    }
+
+    @Test func `the number of shards changes no answer and no byte`() throws {
+        var generator = SplitMix64(seed: 11)
+        let view = try Self.view(&generator, includesCutoff: false)
+        let plan = ViewPlan(view, stream: Self.stream)
+        var states = [0, 1, 4].map { ViewState(plan, shardBits: $0) }
+        for index in 0..<400 {
+            var fact = Self.fact(&generator, position: Int64(index))
+            fact.slots[0] = .string("key \(generator.next() % 40)")
+            for number in states.indices { Self.apply(fact, to: &states[number]) }
+        }
+        let bytes = states.map { state in
+            var writer = ByteWriter()
+            state.write(to: &writer)
+            return writer.bytes
+        }
+        #expect(bytes[0] == bytes[1] && bytes[0] == bytes[2])
+        #expect(states[0].entityKeys == states[2].entityKeys)
+        #expect(states[0].factCount == states[2].factCount)
+        let visibility = Visibility(cutoff: Timestamp(microseconds: 20))
+        for key in states[0].entityKeys {
+            let row = states[0].read(key, visibility)
+            #expect(zip(row, states[2].read(key, visibility)).allSatisfy { $0.isIdentical(to: $1) })
+        }
+        let first = bytes[0]
+        var reader = ByteReader(first.raw)
+        let resumed = try ViewState(plan, shardBits: 3, reading: &reader)
+        var writer = ByteWriter()
+        resumed.write(to: &writer)
+        #expect(writer.bytes == bytes[0])
+    }
+
+    @Test func `a snapshot cut anywhere is refused`() throws {
+        var generator = SplitMix64(seed: 12)
+        let plan = ViewPlan(
+            try Self.view(&generator, includesCutoff: false), stream: Self.stream)
+        var state = ViewState(plan)
+        for index in 0..<8 {
+            Self.apply(Self.fact(&generator, position: Int64(index)), to: &state)
+        }
+        var writer = ByteWriter()
+        state.write(to: &writer)
+        for end in 0..<writer.bytes.count {
+            let cut = Array(writer.bytes[..<end])
+            var reader = ByteReader(cut.raw)
+            let found = try? ViewState(plan, reading: &reader)
+            #expect(found == nil, "cut at \(end)")
         }
     }
 

@@ -1,5 +1,6 @@
 import Testing
 import VarveFeatures
+import VarveTestSupport
 
 @Suite struct ExactSumTests {
     /// Lists of doubles with their sums by Python's `math.fsum` (tools/fixtures/sums.py).

@@ -5,6 +5,7 @@ import VarveFormats
 import VarveNode
 import VarveProtocols
 import VarveSystem
+import VarveTestSupport
 
 @Suite struct HTTPServerTests {
     private func server(

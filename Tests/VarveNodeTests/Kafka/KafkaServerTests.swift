@@ -5,6 +5,7 @@ import VarveLog
 import VarveNode
 import VarveProtocols
 import VarveSystem
+import VarveTestSupport
 
 @Suite struct KafkaServerTests {
     @Test(arguments: [Compression.none, .lz4])

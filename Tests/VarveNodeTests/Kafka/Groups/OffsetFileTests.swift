@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import VarveTestSupport
 import VarveBytes
 import VarveLog
 import VarveSystem

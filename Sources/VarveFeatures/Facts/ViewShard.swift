@@ -1,0 +1,187 @@
+import VarveBytes
+
+/// The facts of some of a view's entities: those whose key's hash leads here. A value type, which
+/// the online store keeps behind one lock each.
+public struct ViewShard: Sendable {
+    /// One entity. Its key lies in `keyBytes`.
+    struct Entity: Sendable {
+        let hash: UInt64
+        let keyStart: UInt32
+        let keyEnd: UInt32
+        /// Of its first fact: what makes an order of entities that no shard or thread decides.
+        let firstPosition: Int64
+        var facts: EntityFacts
+    }
+
+    private(set) var entities: [Entity] = []
+    private var keyBytes: [UInt8] = []
+    /// Open addressing: an entity's number plus one; 0 is free.
+    private var slots: [UInt32] = []
+    private(set) var texts = TextTable()
+    /// Facts of all entities.
+    public private(set) var factCount = 0
+    /// Memory of the entities' facts.
+    private var factBytes = 0
+
+    public init() {}
+
+    /// Entities with at least one fact.
+    public var keyCount: Int { entities.count }
+
+    /// Memory, in bytes, as well as it can be told: capacities of all arrays.
+    public var byteCount: Int {
+        entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 4
+            + texts.byteCount + factBytes
+    }
+
+    /// The shard of a hash among 2^`bits`.
+    public static func index(_ hash: UInt64, bits: Int) -> Int {
+        // The top bits: the low ones choose the slot within the shard.
+        bits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - bits))
+    }
+
+    /// Adds a fact.
+    /// - Returns: the entity's number.
+    public mutating func insert(_ fact: inout PreparedFact, _ plan: ViewPlan) -> Int {
+        let number = entity(of: fact.key.bytes.raw, fact.hash, firstPosition: fact.position)
+        let layout = plan.layout
+        if !layout.textWords.isEmpty { fact.number(layout, &texts) }
+        insert(fact.words, number, layout)
+        return number
+    }
+
+    private mutating func insert(_ words: [UInt64], _ number: Int, _ layout: FactLayout) {
+        factBytes += entities[number].facts.insert(words, layout, texts)
+        factCount += 1
+    }
+
+    /// Ends a fact from a later record on; false when it is not here.
+    mutating func replace(
+        _ number: Int, eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
+        _ plan: ViewPlan
+    ) -> Bool {
+        entities[number].facts.replace(
+            eventTime: eventTime, position: position, byPosition: byPosition,
+            knownTime: knownTime, plan.layout, texts)
+    }
+
+    /// The number of an entity, new or known.
+    private mutating func entity(of key: RawSpan, _ hash: UInt64, firstPosition: Int64) -> Int {
+        if let known = find(key, hash) { return known }
+        if (entities.count + 1) * 4 > slots.count * 3 { grow() }
+        let start = keyBytes.count
+        precondition(
+            start + key.byteCount < Int(UInt32.max), "keys of more than 4 GiB in one shard")
+        keyBytes.append(copying: key)
+        entities.append(
+            Entity(
+                hash: hash, keyStart: UInt32(start), keyEnd: UInt32(keyBytes.count),
+                firstPosition: firstPosition, facts: EntityFacts()))
+        place(entities.count, hash)
+        return entities.count - 1
+    }
+
+    private mutating func grow() {
+        slots = Array(repeating: 0, count: max(16, slots.count * 2))
+        for number in entities.indices { place(number + 1, entities[number].hash) }
+    }
+
+    private mutating func place(_ mark: Int, _ hash: UInt64) {
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+        while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+        slots[slot] = UInt32(mark)
+    }
+
+    /// The number of an entity; nil when it was never seen.
+    func find(_ key: RawSpan, _ hash: UInt64) -> Int? {
+        let slots = slots.span
+        if slots.isEmpty { return nil }
+        let entities = entities.span
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+        while slots[slot] != 0 {
+            let number = Int(slots[slot]) - 1
+            if entities[number].hash == hash {
+                let range = Int(entities[number].keyStart)..<Int(entities[number].keyEnd)
+                if keyBytes.raw.extracting(range).equals(key) { return number }
+            }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    /// An entity's key.
+    func key(_ number: Int) -> EntityKey {
+        let entity = entities[number]
+        return EntityKey(encoded: Array(keyBytes[Int(entity.keyStart)..<Int(entity.keyEnd)]))
+    }
+}
+
+// MARK: - Reading
+
+extension ViewShard {
+    /// Appends features of an entity.
+    /// - Parameters:
+    ///   - key: encoded as `EntityKey` is; nil when one of its fields is null.
+    ///   - features: their places in the view; those of one argument and window are fastest one
+    ///     after the other.
+    /// - Complexity: no allocation, but for texts longer than 15 bytes.
+    public func read(
+        _ plan: ViewPlan, _ key: RawSpan?, _ hash: UInt64, _ features: borrowing Span<Int>,
+        _ visibility: Visibility, into values: inout [FeatureValue]
+    ) {
+        guard let key else {
+            for _ in 0..<features.count { values.append(FeatureValue(.nullKey)) }
+            return
+        }
+        guard let number = find(key, hash) else {
+            for index in 0..<features.count {
+                values.append(plan.feature(features[index]).absent)
+            }
+            return
+        }
+        var evaluation = Evaluation(plan, visibility)
+        for index in 0..<features.count {
+            values.append(
+                evaluation.value(features[index], entities.span[number].facts, texts))
+        }
+    }
+
+    /// Whether any fact of an entity is visible.
+    public func holds(
+        _ plan: ViewPlan, _ key: RawSpan, _ hash: UInt64, _ visibility: Visibility
+    ) -> Bool {
+        guard let number = find(key, hash) else { return false }
+        return entities.span[number].facts.isSeen(FactQuery(plan, visibility))
+    }
+}
+
+extension ViewPlan.Computed {
+    /// What a feature says of an entity that was never seen.
+    var absent: FeatureValue {
+        function == .count ? .present(.int64(0)) : FeatureValue(.notFound)
+    }
+}
+
+// MARK: - Snapshots
+
+extension ViewShard {
+    /// Adds an entity as a snapshot has it.
+    mutating func restore(
+        key: RawSpan, words: [UInt64], replaced: [Int64], _ plan: ViewPlan
+    ) -> Int {
+        let layout = plan.layout
+        let count = words.count / layout.stride
+        var first = Int64.max
+        for fact in 0..<count {
+            first = min(first, words.span.integer(fact * layout.stride + FactLayout.position))
+        }
+        let number = entity(of: key, KeyHash.hash(key), firstPosition: first)
+        entities[number].facts = EntityFacts(
+            words: words, replaced: replaced, layout, texts)
+        factCount += count
+        factBytes += entities[number].facts.byteCount
+        return number
+    }
+
+    mutating func number(of text: String) -> UInt64 { texts.number(of: text) }
+}

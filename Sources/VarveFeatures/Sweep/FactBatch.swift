@@ -1,0 +1,233 @@
+import VarveBytes
+public import VarveFormats
+
+/// What facts contribute to one lane of a view, as columns.
+struct LaneValues: Sendable {
+    /// `FactState` of each fact; empty while every one is present.
+    var states: [UInt8] = []
+    /// The bits of each value; empty for texts and for facts that are only counted.
+    var words: [UInt64] = []
+    var texts: [String] = []
+}
+
+/// Facts of one view as columns, put together by partition, in the order they came within each.
+public struct FactBatch: Sendable {
+    /// The number of each fact's entity.
+    var entities: [Int32] = []
+    var eventTimes: [Int64] = []
+    var knownTimes: [Int64] = []
+    /// From when on each fact is known to be replaced; empty when none is.
+    var replacedTimes: [Int64] = []
+    var lanes: [LaneValues]
+    /// Where each partition begins, and where the last one ends.
+    var starts: [Int] = []
+
+    /// No facts, of no partition.
+    public static let none = FactBatch(lanes: [])
+
+    /// Facts in the batch.
+    public var count: Int { entities.count }
+
+    /// Bytes of memory, roughly.
+    public var byteCount: Int {
+        lanes.reduce(count * 20 + replacedTimes.count * 8) {
+            $0 + $1.states.count + $1.words.count * 8 + $1.texts.count * 24
+        }
+    }
+}
+
+/// Turns tables of a stream's records into facts of one view: those that its filter accepts, about
+/// entities that somebody asks for.
+public struct FactReader: Sendable {
+    /// Where a lane's values come from.
+    private enum Source {
+        case ones
+        case field(Int)
+        case computed(Expression)
+    }
+
+    private let plan: ViewPlan
+    private let stream: StreamDefinition
+    private let rows: KeyedRows
+    private let partitionShift: Int
+    private let partitionCount: Int
+    private let sources: [Source]
+    /// Fields that expressions read.
+    private let evaluated: [Int]
+
+    /// - Parameters:
+    ///   - partitionShift: entities whose numbers agree above these bits are in one partition.
+    public init(
+        _ view: ViewDefinition, _ stream: StreamDefinition, _ rows: KeyedRows, partitionShift: Int
+    ) {
+        let plan = ViewPlan(view, stream: stream)
+        self.plan = plan
+        self.stream = stream
+        self.rows = rows
+        self.partitionShift = partitionShift
+        partitionCount = ((rows.keys.count - 1) >> partitionShift) + 1
+        sources = plan.lanes.map { lane in
+            if let slot = lane.slot { return .field(slot) }
+            guard let argument = lane.argument else { return .ones }
+            if let slot = argument.reads.first, argument.reads.count == 1,
+                argument.text == stream.fields[slot].name,
+                argument.type == stream.fields[slot].type
+            {
+                return .field(slot)
+            }
+            return .computed(argument)
+        }
+        var evaluated = Set(plan.filter?.reads ?? [])
+        for (lane, source) in zip(plan.lanes, sources) {
+            evaluated.formUnion(lane.filter?.reads ?? [])
+            if case .computed(let expression) = source { evaluated.formUnion(expression.reads) }
+        }
+        self.evaluated = evaluated.sorted()
+    }
+
+    /// The fields of the stream that are looked at.
+    public var fields: Set<String> {
+        var slots = Set(evaluated).union(plan.keySlots)
+        for case .field(let slot) in sources { slots.insert(slot) }
+        return Set(slots.map { stream.fields[$0].name })
+    }
+
+    /// The facts in a table.
+    /// - Parameters:
+    ///   - table: columns `_position`, `_event_time`, `_known_time` and `fields`.
+    ///   - basis: records at or beyond it are left out.
+    ///   - replaced: for each row since when it is known to be replaced; empty when none is.
+    public func batch(_ table: Table, basis: Int64, replaced: [Int64] = []) -> FactBatch {
+        var batch = FactBatch(lanes: Array(repeating: LaneValues(), count: plan.lanes.count))
+        guard rows.keys.count > 0, let positions = table["_position"]?.words,
+            let eventTimes = table["_event_time"]?.words,
+            let knownTimes = table["_known_time"]?.words
+        else {
+            batch.starts = Array(repeating: 0, count: partitionCount + 1)
+            return batch
+        }
+        let columns = stream.fields.map { table[$0.name] }
+        var values = Array(repeating: Value.null, count: stream.fields.count)
+        let (chosen, entities) = choose(table, columns, positions, basis, &values)
+        // Stable: facts of a partition stay in the order of the table.
+        var starts = Array(repeating: 0, count: partitionCount + 1)
+        for entity in entities { starts[Int(entity) >> partitionShift + 1] += 1 }
+        for index in 0..<partitionCount { starts[index + 1] += starts[index] }
+        var order = Array(repeating: Int32(0), count: chosen.count)
+        batch.entities = order
+        var next = starts
+        for index in chosen.indices {
+            let partition = Int(entities[index]) >> partitionShift
+            let place = next[partition]
+            next[partition] = place + 1
+            order[place] = chosen[index]
+            batch.entities[place] = entities[index]
+        }
+        batch.starts = starts
+        batch.eventTimes = order.map { Int64(bitPattern: eventTimes[Int($0)]) }
+        batch.knownTimes = order.map { Int64(bitPattern: knownTimes[Int($0)]) }
+        if !replaced.isEmpty { batch.replacedTimes = order.map { replaced[Int($0)] } }
+        for lane in plan.lanes.indices {
+            batch.lanes[lane] = self.values(lane, order, columns, &values)
+        }
+        return batch
+    }
+
+    /// Rows that are facts of somebody's entity, and those entities.
+    private func choose(
+        _ table: Table, _ columns: [Column?], _ positions: [UInt64], _ basis: Int64,
+        _ values: inout [Value]
+    ) -> (rows: [Int32], entities: [Int32]) {
+        let keyColumns = plan.keySlots.compactMap { columns[$0] }
+        precondition(keyColumns.count == plan.keySlots.count, "a table without its key")
+        var chosen: [Int32] = []
+        var entities: [Int32] = []
+        chosen.reserveCapacity(table.rowCount)
+        entities.reserveCapacity(table.rowCount)
+        var scratch = ByteWriter()
+        let filterReads = plan.filter?.reads ?? []
+        for row in 0..<table.rowCount {
+            guard Int64(bitPattern: positions[row]) < basis,
+                let entity = rows.keys.number(keyColumns, row, &scratch)
+            else { continue }
+            if let filter = plan.filter {
+                Self.load(filterReads, columns, row, &values)
+                guard filter.isTrue(values) else { continue }
+            }
+            chosen.append(Int32(row))
+            entities.append(Int32(entity))
+        }
+        return (chosen, entities)
+    }
+
+    private static func load(
+        _ slots: [Int], _ columns: [Column?], _ row: Int, _ values: inout [Value]
+    ) {
+        for slot in slots { values[slot] = columns[slot].map { Value($0.cell(row)) } ?? .null }
+    }
+
+    private func values(
+        _ lane: Int, _ order: [Int32], _ columns: [Column?], _ values: inout [Value]
+    ) -> LaneValues {
+        var found = LaneValues()
+        let filter = plan.lanes[lane].filter
+        switch sources[lane] {
+        case .ones where filter == nil: return found
+        case .field(let slot) where filter == nil:
+            guard let column = columns[slot] else { break }
+            if column.nullCount > 0 {
+                found.states = order.map {
+                    (column.isNull(Int($0)) ? FactState.null : .present).byte
+                }
+            }
+            switch column.type {
+            case .string: found.texts = order.map { column.string(Int($0)) ?? "" }
+            case .bool: found.words = order.map { column.bool(Int($0)) == true ? 1 : 0 }
+            default: found.words = order.map { column.words[Int($0)] }
+            }
+            return found
+        default: break
+        }
+        let isText = plan.laneType(lane, stream) == .string
+        for row in order {
+            Self.load(evaluated, columns, Int(row), &values)
+            if case .field(let slot) = sources[lane] {
+                Self.load([slot], columns, Int(row), &values)
+            }
+            let value = plan.contribution(plan.lanes[lane], values)
+            var (state, word, text) = (FactState.present, UInt64(0), "")
+            switch value {
+            case nil: state = .absent
+            case .null?: state = .null
+            case .bool(let value)?: word = value ? 1 : 0
+            case .int64(let value)?: word = UInt64(bitPattern: value)
+            case .float64(let value)?: word = value.bitPattern
+            case .timestamp(let value)?: word = UInt64(bitPattern: value.microseconds)
+            case .string(let value)?: text = value
+            }
+            found.states.append(state.byte)
+            if isText { found.texts.append(text) } else { found.words.append(word) }
+        }
+        if !found.states.contains(where: { $0 != FactState.present.byte }) {
+            found.states = []
+        }
+        return found
+    }
+}
+
+extension ViewPlan {
+    /// The type of a lane's values.
+    func laneType(_ lane: Int, _ stream: StreamDefinition) -> ValueType {
+        if let slot = lanes[lane].slot { return stream.fields[slot].type }
+        return lanes[lane].argument?.type ?? .bool
+    }
+}
+
+extension ViewPlan {
+    /// What a record contributes to a lane; nil where the lane's filter leaves it out.
+    fileprivate func contribution(_ lane: Lane, _ slots: [Value]) -> Value? {
+        if let filter = lane.filter, !filter.isTrue(slots) { return nil }
+        if let slot = lane.slot { return slots[slot] }
+        return lane.argument?.evaluate(slots) ?? .bool(true)
+    }
+}

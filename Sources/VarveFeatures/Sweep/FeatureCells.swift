@@ -1,0 +1,114 @@
+import VarveBytes
+public import VarveFormats
+
+/// The values of one feature, one for each of some rows, as columns.
+public struct FeatureCells: Sendable {
+    public let type: ValueType
+    /// `FeatureStatus` of each row.
+    public internal(set) var statuses: [UInt8]
+    /// The bits of each value; empty for texts.
+    public internal(set) var words: [UInt64]
+    public internal(set) var texts: [String]
+
+    /// Cells of rows that were not found yet.
+    public init(type: ValueType, count: Int) {
+        self.type = type
+        statuses = Array(repeating: FeatureStatus.notFound.rawValue, count: count)
+        words = Array(repeating: 0, count: type == .string ? 0 : count)
+        texts = Array(repeating: "", count: type == .string ? count : 0)
+    }
+
+    /// Rows.
+    public var count: Int { statuses.count }
+
+    /// The status of a row.
+    public func status(_ row: Int) -> FeatureStatus {
+        FeatureStatus(rawValue: statuses[row]) ?? .notFound
+    }
+
+    /// The value and status of a row.
+    public subscript(row: Int) -> FeatureValue {
+        get {
+            let status = status(row)
+            guard status == .present else { return FeatureValue(status) }
+            return FeatureValue(value: value(row), status: .present)
+        }
+        set {
+            statuses[row] = newValue.status.rawValue
+            switch newValue.value {
+            case .null: setWord(0, row)
+            case .bool(let value): setWord(value ? 1 : 0, row)
+            case .int64(let value): setWord(UInt64(bitPattern: value), row)
+            case .float64(let value): setWord(value.bitPattern, row)
+            case .timestamp(let value): setWord(UInt64(bitPattern: value.microseconds), row)
+            case .string(let value): texts[row] = value
+            }
+        }
+    }
+
+    private mutating func setWord(_ word: UInt64, _ row: Int) {
+        if type == .string { texts[row] = "" } else { words[row] = word }
+    }
+
+    private func value(_ row: Int) -> Value {
+        switch type {
+        case .bool: .bool(words[row] != 0)
+        case .int64: .int64(Int64(bitPattern: words[row]))
+        case .float64: .float64(Double(bitPattern: words[row]))
+        case .timestamp: .timestamp(Timestamp(microseconds: Int64(bitPattern: words[row])))
+        case .string: .string(texts[row])
+        }
+    }
+
+    /// The value of a row as a number; nil for null and for types that are none.
+    public func number(_ row: Int) -> Double? {
+        guard statuses[row] == FeatureStatus.present.rawValue else { return nil }
+        switch type {
+        case .bool: return words[row] != 0 ? 1 : 0
+        case .int64: return Double(Int64(bitPattern: words[row]))
+        case .float64: return Double(bitPattern: words[row])
+        case .string, .timestamp: return nil
+        }
+    }
+
+    /// Whether a row has the same status and bits as one of another feature of this type.
+    public func isIdentical(_ row: Int, to other: FeatureCells, _ otherRow: Int) -> Bool {
+        guard statuses[row] == other.statuses[otherRow] else { return false }
+        return type == .string
+            ? texts[row].utf8.elementsEqual(other.texts[otherRow].utf8)
+            : words[row] == other.words[otherRow]
+    }
+
+    /// Takes the first rows of another over, the i-th to `rows[i]`.
+    public mutating func place(_ other: FeatureCells, at rows: ArraySlice<Int32>) {
+        for (index, row) in rows.enumerated() {
+            statuses[Int(row)] = other.statuses[index]
+            if type == .string {
+                texts[Int(row)] = other.texts[index]
+            } else {
+                words[Int(row)] = other.words[index]
+            }
+        }
+    }
+
+    /// The values as a column; what is not present is null.
+    public func column(_ name: String) -> Column {
+        var column = Column(name: name, type: type.columnType, capacity: count)
+        let present = FeatureStatus.present.rawValue
+        for row in 0..<count {
+            guard statuses[row] == present else {
+                column.appendNull()
+                continue
+            }
+            switch type {
+            case .bool: column.append(words[row] != 0)
+            case .int64: column.append(Int64(bitPattern: words[row]))
+            case .float64: column.append(Double(bitPattern: words[row]))
+            case .timestamp:
+                column.append(Timestamp(microseconds: Int64(bitPattern: words[row])))
+            case .string: column.append(texts[row])
+            }
+        }
+        return column
+    }
+}

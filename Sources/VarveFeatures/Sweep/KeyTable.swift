@@ -1,0 +1,187 @@
+import VarveBytes
+public import VarveFormats
+
+/// The distinct keys of a table's rows, numbered in order of first appearance: what facts of other
+/// tables are looked up in.
+///
+/// Keys are equal when `EntityKey` says so. A key of one field that is no text is its 64 bits; any
+/// other is its bytes, a text among several fields with its length.
+public struct KeyTable: Sendable {
+    private let types: [ColumnType]
+    /// Open addressing, at most half full: 0 is free, else 1 + a key's number.
+    private var slots: [UInt32] = Array(repeating: 0, count: 1024)
+    private var hashes: [UInt64] = []
+    private var words: [UInt64] = []
+    /// Where each key begins in `bytes`, and where the last one ends.
+    private var ends: [Int] = [0]
+    private var bytes: [UInt8] = []
+    /// For each row of the table its key's number; -1 where a field is null.
+    public private(set) var numbers: [Int32] = []
+
+    /// Numbers the keys of all rows.
+    public init(_ columns: [Column], rows: Int) {
+        types = columns.map(\.type)
+        numbers.reserveCapacity(rows)
+        var scratch = ByteWriter()
+        for row in 0..<rows {
+            guard let hash = hash(columns, row, &scratch) else {
+                numbers.append(-1)
+                continue
+            }
+            if let known = find(hash, columns, row, scratch.bytes) {
+                numbers.append(Int32(known))
+            } else {
+                numbers.append(Int32(add(hash, columns, row, scratch.bytes)))
+            }
+        }
+    }
+
+    /// Distinct keys.
+    public var count: Int { hashes.count }
+
+    /// The number of the key in a row of another table; nil when it is not here or a field is null.
+    /// - Parameters:
+    ///   - columns: the key's fields, of the same types as those that were numbered.
+    ///   - scratch: reused from call to call.
+    func number(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> Int? {
+        guard let hash = hash(columns, row, &scratch) else { return nil }
+        return find(hash, columns, row, scratch.bytes)
+    }
+
+    private var isWord: Bool { types.count == 1 && types[0] != .string }
+    private var isText: Bool { types.count == 1 && types[0] == .string }
+
+    /// The hash of a row's key, whose bytes go to `scratch` when it has several fields.
+    private func hash(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> UInt64? {
+        if isWord {
+            if columns[0].isNull(row) { return nil }
+            return Self.mixed(Self.word(columns[0], row))
+        }
+        if isText {
+            if columns[0].isNull(row) { return nil }
+            return columns[0].textHash(row)
+        }
+        scratch.bytes.removeAll(keepingCapacity: true)
+        for column in columns {
+            if column.isNull(row) { return nil }
+            if column.type == .string {
+                column.writeText(row, to: &scratch)
+            } else {
+                scratch.integer(Self.word(column, row))
+            }
+        }
+        return KeyHash.hash(scratch.bytes.raw)
+    }
+
+    private func find(
+        _ hash: UInt64, _ columns: [Column], _ row: Int, _ scratch: [UInt8]
+    ) -> Int? {
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while slots[slot] != 0 {
+            let number = Int(slots[slot]) - 1
+            if hashes[number] == hash, equals(number, columns, row, scratch) { return number }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    private func equals(
+        _ number: Int, _ columns: [Column], _ row: Int, _ scratch: [UInt8]
+    ) -> Bool {
+        if isWord { return words[number] == Self.word(columns[0], row) }
+        let key = bytes.raw.extracting(ends[number]..<ends[number + 1])
+        return isText ? columns[0].text(row, equals: key) : key.equals(scratch.raw)
+    }
+
+    private mutating func add(
+        _ hash: UInt64, _ columns: [Column], _ row: Int, _ scratch: [UInt8]
+    ) -> Int {
+        let number = hashes.count
+        precondition(number < Int(Int32.max), "\(number) distinct keys")
+        hashes.append(hash)
+        if isWord {
+            words.append(Self.word(columns[0], row))
+        } else if isText {
+            columns[0].appendText(row, to: &bytes)
+            ends.append(bytes.count)
+        } else {
+            bytes += scratch
+            ends.append(bytes.count)
+        }
+        if 2 * hashes.count > slots.count {
+            slots = Array(repeating: 0, count: 4 * slots.count)
+            for known in hashes.indices { place(known) }
+        } else {
+            place(number)
+        }
+        return number
+    }
+
+    private mutating func place(_ number: Int) {
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: hashes[number]) & mask
+        while slots[slot] != 0 { slot = (slot + 1) & mask }
+        slots[slot] = UInt32(number + 1)
+    }
+
+    /// The bits of a cell that is no text; the zeros of a float are one key.
+    private static func word(_ column: Column, _ row: Int) -> UInt64 {
+        switch column.type {
+        case .bool: column.bool(row) == true ? 1 : 0
+        case .float64: column.words[row] == 0x8000_0000_0000_0000 ? 0 : column.words[row]
+        default: column.words[row]
+        }
+    }
+
+    private static func mixed(_ word: UInt64) -> UInt64 {
+        let product = (word ^ 0xe703_7ed1_a0b4_28db)
+            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        return product.high ^ product.low
+    }
+}
+
+/// The rows of a spine, put together by key and in order of time within each.
+public struct KeyedRows: Sendable {
+    public let keys: KeyTable
+    /// Rows that have a key.
+    public private(set) var order: [Int32]
+    /// T of each of `order`.
+    public private(set) var times: [Int64]
+    /// Where the rows of each key begin in `order`, and where the last ones end.
+    public private(set) var starts: [Int]
+    /// Rows whose key has a null.
+    public let keyless: [Int32]
+
+    /// - Parameter times: T of every row.
+    public init(_ columns: [Column], times all: [Int64]) {
+        keys = KeyTable(columns, rows: all.count)
+        starts = Array(repeating: 0, count: keys.count + 1)
+        for number in keys.numbers where number >= 0 { starts[Int(number) + 1] += 1 }
+        for key in 0..<keys.count { starts[key + 1] += starts[key] }
+        order = Array(repeating: 0, count: starts[keys.count])
+        times = Array(repeating: 0, count: order.count)
+        var next = starts
+        var keyless: [Int32] = []
+        for (row, number) in keys.numbers.enumerated() {
+            guard number >= 0 else {
+                keyless.append(Int32(row))
+                continue
+            }
+            let place = next[Int(number)]
+            next[Int(number)] += 1
+            order[place] = Int32(row)
+            times[place] = all[row]
+        }
+        self.keyless = keyless
+        for key in 0..<keys.count { sort(starts[key]..<starts[key + 1]) }
+    }
+
+    private mutating func sort(_ range: Range<Int>) {
+        var isSorted = true
+        for index in range.dropFirst() where times[index - 1] > times[index] { isSorted = false }
+        if isSorted { return }
+        let pairs = range.map { (times[$0], order[$0]) }.sorted { $0 < $1 }
+        for (index, pair) in zip(range, pairs) { (times[index], order[index]) = pair }
+    }
+}

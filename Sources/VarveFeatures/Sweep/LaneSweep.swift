@@ -1,0 +1,193 @@
+/// One lane of one entity while its rows are swept: the facts that are not left out of the lane, in
+/// order of (event time, position), and what lets a window over them be answered without walking it.
+///
+/// The facts of a window fall into two parts. Up to a *settled* bound every fact's fate is known
+/// before T: it counts, or it was replaced. Beyond it, facts that are not known yet lie between
+/// others that are; those few are looked at one by one. Both bounds only move forward with T.
+struct LaneSweep {
+    // The facts from `start` on; shared with the partition where the lane leaves none out.
+    var eventTimes: [Int64] = []
+    var knownTimes: [Int64] = []
+    /// Empty when none of the entity's facts is replaced.
+    var replacedTimes: [Int64] = []
+    var values = LaneValues()
+    var start = 0
+    var count = 0
+
+    /// Element i: facts with a value, and facts at all, among the first i, replaced ones left out.
+    /// Empty when every fact counts.
+    private var valuesBefore: [Int32] = []
+    private var factsBefore: [Int32] = []
+    /// Element i: the newest among the first i that has a value, or counts at all; -1 for none.
+    private var newestValue: [Int32] = []
+    private var newestFact: [Int32] = []
+    private(set) var isPlain = true
+    private(set) var hasReplaced = false
+
+    private var sums = FixedPointSums()
+    private var hasSums = false
+    /// Sums are in `sums`; otherwise windows are walked.
+    private var sumsFit = false
+    /// For each fact a number in the order of `Value.precedes`.
+    private var ranks: [Int64] = []
+    private var hasRanks = false
+
+    func eventTime(_ index: Int) -> Int64 { eventTimes[start + index] }
+
+    func isPresent(_ index: Int) -> Bool {
+        values.states.isEmpty
+            || values.states[start + index] == FactState.present.byte
+    }
+
+    func word(_ index: Int) -> UInt64 { values.words.isEmpty ? 1 : values.words[start + index] }
+
+    func double(_ index: Int) -> Double { Double(bitPattern: word(index)) }
+
+    func integer(_ index: Int) -> Int64 { Int64(bitPattern: word(index)) }
+
+    func isReplaced(_ index: Int) -> Bool {
+        hasReplaced && replacedTimes[start + index] != Int64.max
+    }
+
+    /// Whether a fact whose event time may be used is known and stands just before `limit`.
+    func isVisible(_ index: Int, before limit: Int64) -> Bool {
+        knownTimes[start + index] < limit
+            && !(hasReplaced && replacedTimes[start + index] < limit)
+    }
+
+    /// Makes ready for the facts that were set.
+    mutating func prepare() {
+        hasSums = false
+        hasRanks = false
+        let range = start..<(start + count)
+        hasReplaced = !replacedTimes.isEmpty && replacedTimes[range].contains { $0 != .max }
+        let present = FactState.present.byte
+        let hasNulls = !values.states.isEmpty && values.states[range].contains { $0 != present }
+        isPlain = !hasReplaced && !hasNulls
+        if isPlain { return }
+        valuesBefore.removeAll(keepingCapacity: true)
+        factsBefore.removeAll(keepingCapacity: true)
+        newestValue.removeAll(keepingCapacity: true)
+        newestFact.removeAll(keepingCapacity: true)
+        var (valueCount, factCount): (Int32, Int32) = (0, 0)
+        var (lastValue, lastFact): (Int32, Int32) = (-1, -1)
+        for index in 0...count {
+            valuesBefore.append(valueCount)
+            factsBefore.append(factCount)
+            newestValue.append(lastValue)
+            newestFact.append(lastFact)
+            if index == count || isReplaced(index) { continue }
+            factCount += 1
+            lastFact = Int32(index)
+            if isPresent(index) {
+                valueCount += 1
+                lastValue = Int32(index)
+            }
+        }
+    }
+
+    /// Facts with a value in a settled run.
+    func valueCount(_ run: Range<Int>) -> Int {
+        isPlain
+            ? run.count : Int(valuesBefore[run.upperBound] - valuesBefore[run.lowerBound])
+    }
+
+    /// The newest fact of a settled run with a value, or also one with a null.
+    func newest(_ run: Range<Int>, orNull: Bool) -> Int? {
+        if run.isEmpty { return nil }
+        if isPlain { return run.upperBound - 1 }
+        let found = Int((orNull ? newestFact : newestValue)[run.upperBound])
+        return found >= run.lowerBound ? found : nil
+    }
+
+    /// The first fact of a settled run with a value.
+    func first(_ run: Range<Int>) -> Int? {
+        if isPlain { return run.first }
+        return run.first { isPresent($0) && !isReplaced($0) }
+    }
+
+    /// Where the newest `limit` facts, nulls included, of a settled run from 0 on begin.
+    func begin(ofLast limit: Int, upTo end: Int) -> Int {
+        if isPlain || !hasReplaced { return max(0, end - limit) }
+        let all = Int(factsBefore[end])
+        if all <= limit { return 0 }
+        // The first place that leaves all but `limit` behind, moved back to the fact itself.
+        var (low, high) = (0, end)
+        while low < high {
+            let middle = (low + high) / 2
+            if Int(factsBefore[middle]) > all - limit { high = middle } else { low = middle + 1 }
+        }
+        return max(0, low - 1)
+    }
+}
+
+extension LaneSweep {
+    /// Makes prefix sums of the values; false when their sizes are too far apart.
+    mutating func prepareSums(isInteger: Bool) -> Bool {
+        if hasSums { return sumsFit }
+        hasSums = true
+        // A copy of the lane's own arrays, so that the closure below does not borrow `sums` too.
+        var made = FixedPointSums()
+        swap(&made, &sums)
+        if isInteger {
+            made.load(integers: count) { contributes($0) ? integer($0) : 0 }
+            sumsFit = true
+        } else {
+            // Values of facts that are replaced one day are summed up until then.
+            sumsFit = made.fits(count) { isPresent($0) ? double($0) : 0 }
+            if sumsFit { made.load(count) { contributes($0) ? double($0) : 0 } }
+        }
+        swap(&made, &sums)
+        return sumsFit
+    }
+
+    private func contributes(_ index: Int) -> Bool { isPresent(index) && !isReplaced(index) }
+
+    /// The sum over a settled run.
+    func sum(_ run: Range<Int>) -> Int128 {
+        sums.sums[run.upperBound] - sums.sums[run.lowerBound]
+    }
+
+    /// One value in the units of `sum`.
+    func units(_ index: Int, isInteger: Bool) -> Int128 {
+        isInteger ? Int128(integer(index)) : sums.integer(double(index))
+    }
+
+    /// A sum as a double.
+    func double(_ units: Int128) -> Double { sums.double(units) }
+
+    /// Makes ranks of the values.
+    mutating func prepareRanks(_ type: ValueType) {
+        if hasRanks { return }
+        hasRanks = true
+        ranks.removeAll(keepingCapacity: true)
+        switch type {
+        case .float64:
+            for index in 0..<count {
+                // Negative numbers descend with their bits; -0 then comes just before +0.
+                let bits = Int64(bitPattern: word(index))
+                ranks.append(bits < 0 ? bits ^ Int64.max : bits)
+            }
+        case .string:
+            let order = (0..<count).sorted {
+                values.texts[start + $0].utf8.lexicographicallyPrecedes(
+                    values.texts[start + $1].utf8)
+            }
+            ranks = Array(repeating: 0, count: count)
+            var rank: Int64 = 0
+            for (place, index) in order.enumerated() {
+                if place > 0,
+                    !values.texts[start + index].utf8.elementsEqual(
+                        values.texts[start + order[place - 1]].utf8)
+                {
+                    rank += 1
+                }
+                ranks[index] = rank
+            }
+        case .bool, .int64, .timestamp:
+            for index in 0..<count { ranks.append(integer(index)) }
+        }
+    }
+
+    func rank(_ index: Int) -> Int64 { ranks[index] }
+}

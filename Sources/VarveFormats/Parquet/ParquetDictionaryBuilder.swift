@@ -1,0 +1,161 @@
+import VarveBytes
+
+/// The distinct values of a column's rows in order of first appearance, and which of them each row
+/// has; nulls have index 0.
+struct ParquetDictionaryBuilder {
+    /// One for each row.
+    private(set) var indices: [UInt32] = []
+    /// A row that holds each distinct value.
+    private var examples: [Int] = []
+
+    /// Distinct values.
+    var count: Int { examples.count }
+
+    /// Bits of an index.
+    var width: Int { count <= 1 ? 0 : Int.bitWidth - (count - 1).leadingZeroBitCount }
+
+    /// Distinct values beyond which plain ones are written: 65,536, or a fourth of the rows.
+    private static let countLimit = 1 << 16
+
+    /// Nil when a dictionary would not make the rows smaller.
+    init?(_ column: Column, _ rows: Range<Int>) {
+        guard column.type != .bool, rows.count >= 8 else { return nil }
+        let limit = min(Self.countLimit, rows.count / 4)
+        indices.reserveCapacity(rows.count)
+        // Open addressing, at most half full: 0 is free, else 1 + the number of a value.
+        var slots = [UInt32](repeating: 0, count: 256)
+        var mask = slots.count - 1
+        for row in rows {
+            if column.isNull(row) {
+                indices.append(0)
+                continue
+            }
+            let hash = Self.hash(column, row)
+            var slot = Int(truncatingIfNeeded: hash >> 32) & mask
+            while slots[slot] != 0 {
+                if Self.equals(column, row, examples[Int(slots[slot]) - 1]) { break }
+                slot = (slot + 1) & mask
+            }
+            if slots[slot] == 0 {
+                if examples.count == limit { return nil }
+                examples.append(row)
+                slots[slot] = UInt32(examples.count)
+                indices.append(UInt32(examples.count - 1))
+                if examples.count * 2 > slots.count {
+                    slots = [UInt32](repeating: 0, count: slots.count * 4)
+                    mask = slots.count - 1
+                    for (number, example) in examples.enumerated() {
+                        var place = Int(truncatingIfNeeded: Self.hash(column, example) >> 32) & mask
+                        while slots[place] != 0 { place = (place + 1) & mask }
+                        slots[place] = UInt32(number + 1)
+                    }
+                }
+            } else {
+                indices.append(slots[slot] - 1)
+            }
+        }
+        if examples.isEmpty { return nil }
+    }
+
+    private static func hash(_ column: Column, _ row: Int) -> UInt64 {
+        if column.type == .string { return KeyHash.hash(column.utf8(row)) }
+        let product = (column.words[row] ^ 0xe703_7ed1_a0b4_28db)
+            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        return product.high ^ product.low
+    }
+
+    private static func equals(_ column: Column, _ row: Int, _ other: Int) -> Bool {
+        column.type == .string
+            ? column.utf8(row).equals(column.utf8(other))
+            : column.words[row] == column.words[other]
+    }
+
+    /// The distinct values in the PLAIN encoding.
+    func plain(of column: Column) -> [UInt8] {
+        var writer = ByteWriter(capacity: 8 * count)
+        for example in examples {
+            if column.type == .string {
+                let text = column.utf8(example)
+                writer.integer(UInt32(text.byteCount))
+                writer.raw(text)
+            } else {
+                writer.integer(column.words[example])
+            }
+        }
+        return writer.bytes
+    }
+}
+
+/// Bounds for a row group's statistics.
+enum ParquetBounds {
+    /// Longer texts are no bounds: readers may keep them in memory for every row group.
+    private static let textLimit = 256
+
+    static func statistics(of column: Column, _ rows: Range<Int>) -> ParquetStatistics {
+        var statistics = ParquetStatistics()
+        let nulls = column.nullCount == 0 ? 0 : column.validity.zeros(in: rows)
+        statistics.nullCount = Int64(nulls)
+        if nulls == rows.count { return statistics }
+        let present = rows.lazy.filter { nulls == 0 || column.validity[$0] }
+        switch column.type {
+        case .bool:
+            let hasFalse = present.contains { !column.bits[$0] }
+            let hasTrue = present.contains { column.bits[$0] }
+            statistics.minimum = [hasFalse ? 0 : 1]
+            statistics.maximum = [hasTrue ? 1 : 0]
+        case .int64, .timestamp:
+            var (least, most) = (Int64.max, Int64.min)
+            for row in present {
+                let value = Int64(bitPattern: column.words[row])
+                least = min(least, value)
+                most = max(most, value)
+            }
+            statistics.minimum = word(UInt64(bitPattern: least))
+            statistics.maximum = word(UInt64(bitPattern: most))
+        case .float64:
+            var (least, most) = (Double.infinity, -Double.infinity)
+            for row in present {
+                let value = Double(bitPattern: column.words[row])
+                // No bounds hold for NaN.
+                if value.isNaN { return statistics }
+                least = min(least, value)
+                most = max(most, value)
+            }
+            // The format asks for bounds that hold zeros of either sign.
+            statistics.minimum = word((least == 0 ? -0.0 : least).bitPattern)
+            statistics.maximum = word((most == 0 ? 0.0 : most).bitPattern)
+        case .string:
+            guard let first = present.first else { return statistics }
+            var (least, most) = (first, first)
+            for row in present {
+                if column.utf8(row).precedes(column.utf8(least)) { least = row }
+                if column.utf8(most).precedes(column.utf8(row)) { most = row }
+            }
+            let (minimum, maximum) = (column.utf8(least), column.utf8(most))
+            if minimum.byteCount <= textLimit, maximum.byteCount <= textLimit {
+                statistics.minimum = minimum.copied()
+                statistics.maximum = maximum.copied()
+            }
+        }
+        return statistics
+    }
+
+    private static func word(_ value: UInt64) -> [UInt8] {
+        var writer = ByteWriter(capacity: 8)
+        writer.integer(value)
+        return writer.bytes
+    }
+}
+
+extension RawSpan {
+    /// Whether these bytes come before others in their unsigned order.
+    fileprivate func precedes(_ other: RawSpan) -> Bool {
+        var index = 0
+        while index < byteCount, index < other.byteCount {
+            let (mine, theirs) = (byte(at: index), other.byte(at: index))
+            if mine != theirs { return mine < theirs }
+            index += 1
+        }
+        return byteCount < other.byteCount
+    }
+}

@@ -1,0 +1,243 @@
+import VarveBytes
+
+extension ParquetFile {
+    /// How a table is written.
+    public struct Options: Sendable {
+        /// How pages are compressed.
+        public enum Compression: Sendable {
+            /// Not at all: the bytes are the same with every version of liblz4.
+            case none
+            /// LZ4_RAW, where it makes a column smaller.
+            case lz4
+        }
+
+        /// Rows in a row group.
+        public var rowsPerGroup: Int
+        public var compression: Compression
+        /// Names of columns that the file declares to hold no null; the others may.
+        public var required: Set<String>
+
+        public init(
+            rowsPerGroup: Int = 122_880, compression: Compression = .lz4,
+            required: Set<String> = []
+        ) {
+            self.rowsPerGroup = rowsPerGroup
+            self.compression = compression
+            self.required = required
+        }
+    }
+
+    /// A table as a whole file: pages of version 1, values plain or by dictionary, whichever is
+    /// smaller, bounds and null counts for each row group. Timestamps are microseconds in UTC. The
+    /// same table gives the same bytes on every machine where pages are not compressed.
+    public static func encode(_ table: Table, _ options: Options = Options()) -> [UInt8] {
+        precondition(options.rowsPerGroup > 0, "\(options.rowsPerGroup) rows in a row group")
+        table.checkInvariants()
+        var writer = ByteWriter()
+        writer.raw(ParquetFormat.magic)
+        var metadata = ParquetMetadata()
+        metadata.createdBy = "varve version 1.0.0 (build 1)"
+        metadata.pairs = table.metadata
+        metadata.rowCount = Int64(table.rowCount)
+        var root = ParquetSchemaElement()
+        root.name = "schema"
+        root.childCount = Int64(table.columns.count)
+        metadata.schema =
+            [root] + table.columns.map { $0.parquetElement(options.required) }
+        for start in stride(from: 0, to: table.rowCount, by: options.rowsPerGroup) {
+            let rows = start..<min(start + options.rowsPerGroup, table.rowCount)
+            var group = ParquetRowGroup()
+            group.rowCount = Int64(rows.count)
+            for column in table.columns {
+                let chunk = ParquetChunkWriter(
+                    column: column, rows: rows,
+                    isOptional: !options.required.contains(column.name)
+                ).write(to: &writer, options.compression)
+                group.totalSize += chunk.expandedSize
+                group.columns.append(chunk)
+            }
+            metadata.rowGroups.append(group)
+        }
+        let footer = metadata.encoded()
+        writer.raw(footer)
+        writer.integer(UInt32(footer.count))
+        writer.raw(ParquetFormat.magic)
+        return writer.bytes
+    }
+}
+
+extension Column {
+    fileprivate func parquetElement(_ required: Set<String>) -> ParquetSchemaElement {
+        precondition(
+            nullCount == 0 || !required.contains(name), "column \(name) is required and has nulls")
+        var element = ParquetSchemaElement()
+        element.name = name
+        element.repetition = required.contains(name) ? 0 : 1
+        element.physical = physical
+        switch type {
+        case .bool, .int64, .float64: break
+        case .string:
+            element.converted = ParquetFormat.Converted.utf8.rawValue
+            element.logical = .string
+        case .timestamp:
+            element.converted = ParquetFormat.Converted.timestampMicros.rawValue
+            element.logical = .timestamp(isUTC: true, unitsPerSecond: 1_000_000)
+        }
+        return element
+    }
+
+    fileprivate var physical: ParquetFormat.Physical {
+        switch type {
+        case .bool: .bool
+        case .int64, .timestamp: .int64
+        case .float64: .double
+        case .string: .bytes
+        }
+    }
+}
+
+/// Writes one column of one row group.
+private struct ParquetChunkWriter {
+    let column: Column
+    let rows: Range<Int>
+    let isOptional: Bool
+    /// Rows in a page; a multiple of 8, so that pages begin whole bytes of validity.
+    private static let rowsPerPage = 20_480
+    /// Bytes of text in a page, about; a single longer text has a page of its own.
+    private static let textPerPage = 1 << 20
+
+    /// Appends the pages, compressed if that makes them smaller.
+    func write(
+        to writer: inout ByteWriter, _ compression: ParquetFile.Options.Compression
+    ) -> ParquetChunk {
+        var chunk = ParquetChunk()
+        chunk.physical = column.physical
+        chunk.path = [column.name]
+        chunk.valueCount = Int64(rows.count)
+        chunk.statistics = ParquetBounds.statistics(of: column, rows)
+        let dictionary = ParquetDictionaryBuilder(column, rows)
+        var pages: [(header: ParquetPageHeader, body: [UInt8])] = []
+        if let dictionary {
+            pages.append(
+                (
+                    header(.dictionary, .plain, values: dictionary.count),
+                    dictionary.plain(of: column)
+                ))
+        }
+        for page in pageRows() {
+            let encoding = dictionary == nil ? ParquetFormat.Encoding.plain : .dictionary
+            pages.append(
+                (header(.data, encoding, values: page.count), body(page, dictionary)))
+        }
+        chunk.encodings =
+            dictionary == nil
+            ? [ParquetFormat.Encoding.plain, .runLength].map { Int($0.rawValue) }
+            : [ParquetFormat.Encoding.plain, .runLength, .dictionary].map { Int($0.rawValue) }
+        let compressed = compression == .lz4 ? Self.compress(pages.map(\.body)) : nil
+        chunk.codec = (compressed == nil ? ParquetFormat.Codec.none : .lz4).rawValue
+        let start = writer.count
+        for index in pages.indices {
+            var header = pages[index].header
+            let body = compressed?[index] ?? pages[index].body
+            header.expandedSize = Int64(pages[index].body.count)
+            header.compressedSize = Int64(body.count)
+            let head = header.encoded()
+            if index == 0, dictionary != nil { chunk.dictionaryOffset = Int64(writer.count) }
+            if index == (dictionary == nil ? 0 : 1) { chunk.dataOffset = Int64(writer.count) }
+            writer.raw(head)
+            writer.raw(body)
+            chunk.expandedSize += Int64(head.count) + header.expandedSize
+        }
+        chunk.compressedSize = Int64(writer.count - start)
+        return chunk
+    }
+
+    private func header(
+        _ kind: ParquetFormat.Page, _ encoding: ParquetFormat.Encoding, values: Int
+    ) -> ParquetPageHeader {
+        var header = ParquetPageHeader()
+        header.kind = kind.rawValue
+        header.encoding = encoding.rawValue
+        header.valueCount = Int64(values)
+        return header
+    }
+
+    /// All pages compressed; nil when that saves less than a twentieth.
+    private static func compress(_ bodies: [[UInt8]]) -> [[UInt8]]? {
+        var compressed: [[UInt8]] = []
+        for body in bodies {
+            guard let block = try? LZ4Block.compress(body.raw) else { return nil }
+            compressed.append(block)
+        }
+        let (before, after) = (bodies.joined().count, compressed.joined().count)
+        return after < before - before / 20 ? compressed : nil
+    }
+
+    private func pageRows() -> [Range<Int>] {
+        var pages: [Range<Int>] = []
+        var start = rows.lowerBound
+        while start < rows.upperBound {
+            var end = min(start + Self.rowsPerPage, rows.upperBound)
+            if column.type == .string {
+                while end - start > 8,
+                    column.offsets[end] - column.offsets[start] > Self.textPerPage
+                {
+                    end = start + max(8, (end - start) / 2 / 8 * 8)
+                }
+            }
+            pages.append(start..<end)
+            start = end
+        }
+        return pages
+    }
+
+    private func body(_ page: Range<Int>, _ dictionary: ParquetDictionaryBuilder?) -> [UInt8] {
+        let column = column
+        var writer = ByteWriter(capacity: page.count * 9 + 64)
+        let valid = column.validity.extracting(page)
+        let nulls = column.nullCount == 0 ? 0 : page.count - valid.ones
+        if isOptional {
+            var levels = ByteWriter()
+            if nulls == 0 {
+                RunLengthWriter.run(page.count, 1, 1, &levels)
+            } else {
+                RunLengthWriter.packed(valid, &levels)
+            }
+            writer.integer(UInt32(levels.count))
+            writer.raw(levels.bytes)
+        }
+        if let dictionary {
+            writer.integer(UInt8(dictionary.width))
+            let first = page.lowerBound - rows.lowerBound
+            let indices = dictionary.indices[first..<(first + page.count)]
+            if nulls == 0 {
+                RunLengthWriter.write(indices, width: dictionary.width, to: &writer)
+            } else {
+                let present = zip(indices, 0..<page.count).compactMap { valid[$1] ? $0 : nil }
+                RunLengthWriter.write(present[...], width: dictionary.width, to: &writer)
+            }
+            return writer.bytes
+        }
+        switch column.type {
+        case .bool:
+            var bits = Bitmap(capacity: page.count)
+            for row in page where nulls == 0 || column.validity[row] {
+                bits.append(column.bits[row])
+            }
+            writer.raw(bits.bytes)
+        case .int64, .float64, .timestamp:
+            if nulls == 0 {
+                writer.words(column.words.span.extracting(page))
+            } else {
+                for row in page where column.validity[row] { writer.integer(column.words[row]) }
+            }
+        case .string:
+            for row in page where nulls == 0 || column.validity[row] {
+                let text = column.utf8(row)
+                writer.integer(UInt32(text.byteCount))
+                writer.raw(text)
+            }
+        }
+        return writer.bytes
+    }
+}

@@ -1,0 +1,171 @@
+import VarveBytes
+
+/// Parquet's hybrid of runs and packed bits, for levels, dictionary indices and booleans.
+///
+///     run      varint: length << 1 | the value, in as few bytes as its width needs
+///     packed   varint: groups of 8 << 1 | 1 | the values, least significant bit first
+///
+/// Source: github.com/apache/parquet-format, `Encodings.md`.
+struct RunLengthReader: ~Escapable {
+    private var bytes: ByteReader
+    private let width: Int
+
+    /// - Parameter width: bits of a value, 0 to 32.
+    @_lifetime(copy bytes)
+    init(_ bytes: RawSpan, width: Int) {
+        self.bytes = ByteReader(bytes)
+        self.width = width
+    }
+
+    /// The length of the next run and its value, or its packed bytes.
+    @_lifetime(copy self)
+    private mutating func next(_ left: Int) throws(ByteError) -> Run {
+        let head = try bytes.unsignedVarint()
+        if head & 1 == 0 {
+            var value: UInt32 = 0
+            for index in 0..<((width + 7) / 8) {
+                value |= UInt32(try bytes.integer(UInt8.self)) << UInt32(8 * index)
+            }
+            let length = min(Int64(clamping: head >> 1), Int64(left))
+            guard length > 0 else { throw empty }
+            return Run(count: Int(length), value: value, packed: try bytes.take(0))
+        }
+        let groups = try bytes.checked(Int64(clamping: head >> 1), atMost: Int(Int32.max))
+        let count = min(groups * 8, left)
+        guard count > 0 else { throw empty }
+        // Some writers leave out the end of the last group.
+        let size = max((count * width + 7) / 8, min(groups * width, bytes.remaining))
+        return Run(count: count, value: nil, packed: try bytes.take(size))
+    }
+
+    private var empty: ByteError { .lengthOutOfRange(at: bytes.offset, value: 0, limit: 1) }
+
+    private struct Run: ~Escapable {
+        let count: Int
+        let value: UInt32?
+        let packed: RawSpan
+
+        @_lifetime(copy packed)
+        init(count: Int, value: UInt32?, packed: RawSpan) {
+            self.count = count
+            self.value = value
+            self.packed = packed
+        }
+    }
+
+    /// Reads `count` values, each below `limit`.
+    mutating func values(
+        _ count: Int, below limit: Int, into values: inout [UInt32]
+    ) throws(ByteError) {
+        values.reserveCapacity(values.count + count)
+        let start = values.count
+        while values.count - start < count {
+            let run = try next(count - (values.count - start))
+            if let value = run.value {
+                values.append(contentsOf: repeatElement(value, count: run.count))
+            } else {
+                for index in 0..<run.count {
+                    values.append(UInt32(run.packed.bits(at: index * width, count: width)))
+                }
+            }
+        }
+        for index in start..<values.count where values[index] >= limit {
+            throw .lengthOutOfRange(at: bytes.offset, value: Int64(values[index]), limit: limit)
+        }
+    }
+
+    /// Reads `count` values of one bit.
+    mutating func bits(_ count: Int, into bits: inout Bitmap) throws(ByteError) {
+        let end = bits.count + count
+        while bits.count < end {
+            let run = try next(end - bits.count)
+            if let value = run.value {
+                bits.append(repeating: value != 0, count: run.count)
+            } else {
+                bits.append(packed: run.packed, count: run.count)
+            }
+        }
+    }
+}
+
+extension RawSpan {
+    /// `count` bits, at most 64, from a bit on, the least significant first.
+    func bits(at start: Int, count: Int) -> UInt64 {
+        if count == 0 { return 0 }
+        let (byte, shift) = (start >> 3, start & 7)
+        var low: UInt64 = 0
+        if byteCount - byte >= 8 {
+            low = littleEndian(at: byte)
+        } else {
+            for index in byte..<min(byteCount, byte + 8) {
+                low |= UInt64(self.byte(at: index)) << UInt64(8 * (index - byte))
+            }
+        }
+        var value = low >> UInt64(shift)
+        if shift + count > 64 { value |= UInt64(self.byte(at: byte + 8)) << UInt64(64 - shift) }
+        return count == 64 ? value : value & ((1 << UInt64(count)) - 1)
+    }
+}
+
+/// Writes the same.
+enum RunLengthWriter {
+    /// Writes values of `width` bits, as runs where eight or more are equal.
+    static func write(_ values: ArraySlice<UInt32>, width: Int, to writer: inout ByteWriter) {
+        var index = values.startIndex
+        /// Where values begin that are not written yet; whole groups from there to `index`.
+        var pending = index
+        while index < values.endIndex {
+            var end = index + 1
+            while end < values.endIndex, values[end] == values[index] { end += 1 }
+            // The packed groups before a run are filled from its beginning.
+            let fill = (8 - (index - pending) % 8) % 8
+            if end - index - fill >= 8 {
+                pack(values[pending..<(index + fill)], width, &writer)
+                run(end - index - fill, values[index], width, &writer)
+                pending = end
+            }
+            index = end
+        }
+        pack(values[pending...], width, &writer)
+    }
+
+    /// Writes a run.
+    static func run(_ count: Int, _ value: UInt32, _ width: Int, _ writer: inout ByteWriter) {
+        if count == 0 { return }
+        writer.unsignedVarint(UInt64(count) << 1)
+        for index in 0..<((width + 7) / 8) {
+            writer.integer(UInt8(truncatingIfNeeded: value >> UInt32(8 * index)))
+        }
+    }
+
+    /// Writes bits as they are; stops the program when they do not begin a byte.
+    static func packed(_ bits: Bitmap, _ writer: inout ByteWriter) {
+        writer.unsignedVarint(UInt64((bits.count + 7) / 8) << 1 | 1)
+        writer.raw(bits.bytes)
+    }
+
+    private static func pack(
+        _ values: ArraySlice<UInt32>, _ width: Int, _ writer: inout ByteWriter
+    ) {
+        if values.isEmpty { return }
+        let groups = (values.count + 7) / 8
+        writer.unsignedVarint(UInt64(groups) << 1 | 1)
+        var word: UInt64 = 0
+        var filled = 0
+        for value in values {
+            word |= UInt64(value) << UInt64(filled)
+            filled += width
+            while filled >= 8 {
+                writer.integer(UInt8(truncatingIfNeeded: word))
+                word >>= 8
+                filled -= 8
+            }
+        }
+        // The last group is filled with zeros.
+        let missing = groups * width - (values.count * width) / 8
+        if missing > 0 {
+            writer.integer(UInt8(truncatingIfNeeded: word))
+            writer.zeros(missing - 1)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+import VarveProjections
+import VarveProtocols
+import VarveSystem
+
+/// Answers the commands of one connection. Every read of one batch of requests is answered for one
+/// moment and one position of the store.
+struct RESPCommands {
+    let node: Node
+    let client: Int64
+    var writer = RESPWriter()
+    private(set) var hasQuit = false
+    var clientName = ""
+    /// What the batch of requests at hand reads from; made when the first of them reads.
+    private var reading: RESPReading?
+    private var isStale = true
+
+    init(_ node: Node, client: Int64) {
+        self.node = node
+        self.client = client
+    }
+
+    /// A new batch of requests has arrived.
+    mutating func begin() { isStale = true }
+
+    /// Runs one command and writes its answer.
+    /// - Parameter arguments: its words as ranges of the bytes.
+    mutating func run(_ arguments: Span<Range<Int>>, of bytes: RawSpan) {
+        if arguments.isEmpty { return }
+        let words = RESPWords(arguments, bytes)
+        // The busiest commands are known without making a text.
+        if words.isWord(0, Self.hmget) { return hmget(words) }
+        if words.isWord(0, Self.hget) { return hget(words) }
+        let name = words.text(0).uppercased()
+        switch name {
+        case "HGETALL": hgetall(words)
+        case "HKEYS": hkeys(words)
+        case "HLEN": hlen(words)
+        case "HEXISTS": hexists(words)
+        case "EXISTS": exists(words)
+        case "TYPE": type(words)
+        case "VARVE.MGET": mget(words)
+        case "VARVE.STATUS": status(words)
+        case "PING": ping(words)
+        case "ECHO":
+            if isRight(words, 2) { writer.bulk(words[1]) }
+        case "HELLO": hello(words)
+        case "AUTH":
+            writer.error(
+                "ERR AUTH <password> called without any password configured for the default user."
+                    + " Are you sure your configuration is correct?")
+        case "SELECT": select(words)
+        case "INFO": info()
+        case "COMMAND": command(words)
+        case "CLIENT": client(words)
+        case "CONFIG": config(words)
+        case "QUIT":
+            writer.simple("OK")
+            hasQuit = true
+        case "RESET":
+            clientName = ""
+            writer.version = .two
+            writer.simple("RESET")
+        default: writer.error(unknown(words))
+        }
+    }
+
+    private static let hmget = Array("HMGET".utf8)
+    private static let hget = Array("HGET".utf8)
+
+    private func unknown(_ words: borrowing RESPWords) -> String {
+        if Self.writing.contains(words.text(0).uppercased()) {
+            return "READONLY Varve's features are read-only here; write them through Kafka or HTTP"
+        }
+        var text = "ERR unknown command '\(words.text(0).prefix(128))', with args beginning with: "
+        for index in 1..<max(1, min(words.count, 20)) where text.utf8.count < 300 {
+            text += "'\(words.text(index).prefix(64))' "
+        }
+        return text
+    }
+
+    private static let writing: Set<String> = [
+        "SET", "MSET", "HSET", "HMSET", "HDEL", "DEL", "UNLINK", "EXPIRE", "INCR", "INCRBY",
+        "HINCRBY", "HINCRBYFLOAT", "HSETNX", "LPUSH", "RPUSH", "SADD", "ZADD", "FLUSHALL",
+        "FLUSHDB", "SETEX", "SETNX", "XADD",
+    ]
+
+    /// Whether a command has as many words as it should; writes the error when it has not.
+    mutating func isRight(
+        _ words: borrowing RESPWords, _ count: Int, orMore: Bool = false
+    ) -> Bool {
+        if orMore ? words.count >= count : words.count == count { return true }
+        writer.error(
+            "ERR wrong number of arguments for '\(words.text(0).lowercased())' command")
+        return false
+    }
+
+    // MARK: Features
+
+    /// Runs a body with what this batch reads from.
+    private mutating func reading<Result>(
+        _ body: (inout RESPReading, inout RESPWriter) -> Result
+    ) -> Result {
+        var current: RESPReading
+        if let reading, !isStale {
+            current = reading
+        } else {
+            current = RESPReading(node.online.reader, node.clock.now(), after: reading)
+            isStale = false
+        }
+        // Taken out, so that its arrays stay unshared while they are changed.
+        reading = nil
+        defer { reading = current }
+        return body(&current, &writer)
+    }
+
+    private mutating func hmget(_ words: borrowing RESPWords) {
+        guard isRight(words, 3, orMore: true) else { return }
+        reading { reading, writer in
+            reading.fields(words, from: 2)
+            guard reading.read(words[1], &writer) else { return }
+            writer.array(words.count - 2)
+            reading.writeFields(&writer)
+        }
+    }
+
+    private mutating func hget(_ words: borrowing RESPWords) {
+        guard isRight(words, 3) else { return }
+        reading { reading, writer in
+            reading.fields(words, from: 2)
+            guard reading.read(words[1], &writer) else { return }
+            reading.writeFields(&writer)
+        }
+    }
+
+    private mutating func hgetall(_ words: borrowing RESPWords) {
+        guard isRight(words, 2) else { return }
+        reading { reading, writer in
+            reading.allFields()
+            guard reading.read(words[1], &writer) else { return }
+            reading.writeAll(&writer, statuses: false)
+        }
+    }
+
+    /// `VARVE.STATUS key`: each feature with why it has the value it has.
+    private mutating func status(_ words: borrowing RESPWords) {
+        guard isRight(words, 2) else { return }
+        reading { reading, writer in
+            reading.allFields()
+            guard reading.read(words[1], &writer) else { return }
+            reading.writeAll(&writer, statuses: true)
+        }
+    }
+
+    private mutating func hkeys(_ words: borrowing RESPWords) {
+        guard isRight(words, 2) else { return }
+        reading { reading, writer in
+            guard let names = reading.names(words[1], &writer) else { return }
+            writer.array(names.count)
+            for name in names { writer.bulk(name.raw) }
+        }
+    }
+
+    private mutating func hlen(_ words: borrowing RESPWords) {
+        guard isRight(words, 2) else { return }
+        reading { reading, writer in
+            guard let names = reading.names(words[1], &writer) else { return }
+            writer.integer(names.count)
+        }
+    }
+
+    private mutating func hexists(_ words: borrowing RESPWords) {
+        guard isRight(words, 3) else { return }
+        reading { reading, writer in
+            guard let names = reading.names(words[1], &writer) else { return }
+            let field = words[2]
+            writer.integer(names.contains { $0.raw.equals(field) } ? 1 : 0)
+        }
+    }
+
+    private mutating func exists(_ words: borrowing RESPWords) {
+        guard isRight(words, 2, orMore: true) else { return }
+        reading { reading, writer in
+            var count = 0
+            for index in 1..<words.count where reading.exists(words[index]) { count += 1 }
+            writer.integer(count)
+        }
+    }
+
+    private mutating func type(_ words: borrowing RESPWords) {
+        guard isRight(words, 2) else { return }
+        let exists = reading { reading, _ in reading.exists(words[1]) }
+        if exists { writer.simple("hash") } else { writer.simple("none") }
+    }
+
+    /// `VARVE.MGET count key... field...`: the same fields of several entities, as an array of
+    /// arrays; an entity that cannot be read is an error in its place.
+    private mutating func mget(_ words: borrowing RESPWords) {
+        guard isRight(words, 4, orMore: true) else { return }
+        guard let count = Int(words.text(1)), count > 0, count <= words.count - 3 else {
+            writer.error("ERR expected VARVE.MGET count key [key ...] field [field ...]")
+            return
+        }
+        reading { reading, writer in
+            reading.fields(words, from: 2 + count)
+            writer.array(count)
+            for index in 0..<count where reading.read(words[2 + index], &writer) {
+                writer.array(words.count - 2 - count)
+                reading.writeFields(&writer)
+            }
+        }
+    }
+}
+
+/// The words of one request, borrowed.
+struct RESPWords: ~Escapable {
+    private let ranges: Span<Range<Int>>
+    private let bytes: RawSpan
+
+    @_lifetime(copy bytes, copy ranges)
+    init(_ ranges: Span<Range<Int>>, _ bytes: RawSpan) {
+        self.ranges = ranges
+        self.bytes = bytes
+    }
+
+    var count: Int { ranges.count }
+
+    subscript(index: Int) -> RawSpan {
+        @_lifetime(copy self)
+        get { bytes.extracting(ranges[index]) }
+    }
+
+    /// A word as text; bytes that are not UTF-8 become replacement characters.
+    func text(_ index: Int) -> String {
+        String(decoding: self[index].copied(), as: UTF8.self)
+    }
+
+    /// Whether a word is a text of ASCII capitals, in capitals or not.
+    func isWord(_ index: Int, _ capitals: [UInt8]) -> Bool {
+        let word = self[index]
+        guard word.byteCount == capitals.count else { return false }
+        for (place, capital) in capitals.enumerated() where word.byte(at: place) & 0xDF != capital {
+            return false
+        }
+        return true
+    }
+}

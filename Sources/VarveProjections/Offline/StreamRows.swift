@@ -1,0 +1,116 @@
+import VarveBytes
+public import VarveFeatures
+public import VarveFormats
+public import VarveLog
+
+/// A stretch of a stream as the rows of a table, in order of position: what the offline store keeps
+/// in files, straight from the log. For a stream with an `id` also since when each row is known to
+/// be replaced.
+public struct StreamRows {
+    private let stream: StreamDefinition
+    private let decoder: RecordDecoder
+    private var columns: [Column]
+    private var slots: [Value] = []
+    private var scratch: [UInt8] = []
+    /// The rows that each id named.
+    private var rowsByID: [Value: [Int]] = [:]
+    /// For each row since when it is known to be amended or retracted, `Int64.max` for never; empty
+    /// for streams without an id.
+    public private(set) var replaced: [Int64] = []
+
+    /// No rows yet.
+    public init(_ stream: StreamDefinition) {
+        self.stream = stream
+        decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView)
+        columns = stream.tableColumns()
+    }
+
+    /// The rows.
+    public var table: Table { Table(columns: columns) }
+
+    /// Reads a stretch of the log, of the stream's partitions.
+    public static func read(
+        _ log: Log, _ stream: StreamDefinition, _ positions: Range<Position>
+    ) throws -> StreamRows {
+        var rows = StreamRows(stream)
+        let ids = Set(log.streams().filter { $0.name.name == stream.name }.map(\.id))
+        if ids.isEmpty || positions.isEmpty { return rows }
+        try log.read(from: positions.lowerBound, upTo: positions.upperBound, streams: ids) { frame in
+            try rows.add(frame, within: positions)
+            return true
+        }
+        return rows
+    }
+
+    private mutating func add(
+        _ frame: borrowing FrameView, within positions: Range<Position>
+    ) throws {
+        if frame.isQuarantined { return }
+        var scratch = self.scratch
+        defer { self.scratch = scratch }
+        try frame.forEachRecord(scratch: &scratch) { record in
+            if positions.contains(record.position) { add(record) }
+        }
+    }
+
+    /// Says of a record what `FeatureFold` says of it.
+    private mutating func add(_ record: borrowing LogRecord) {
+        guard let value = record.view.value else {
+            if let name = stream.id, let slot = stream.index(of: name),
+                let text = record.view.key?.text(),
+                let id = Value(text: text, as: stream.fields[slot].type)
+            {
+                replace(id, record.ingestTime)
+            }
+            return
+        }
+        do {
+            try decoder.decode(value, into: &slots)
+            let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
+            let known = decoder.knownTime(
+                slots, eventTime: eventTime, ingestTime: record.ingestTime)
+            let id = decoder.id(slots)
+            if let id { replace(id, known) }
+            if record.isRetraction { return }
+            if let id { rowsByID[id, default: []].append(columns[0].count) }
+            if stream.id != nil { replaced.append(Int64.max) }
+            columns.append(
+                slots, record.position.value, [eventTime, record.ingestTime, known])
+        } catch {
+            // Counted, with its reason, by the online store's fold of the same records.
+        }
+    }
+
+    /// Ends the rows that an id names; each with the first record that does.
+    private mutating func replace(_ id: Value, _ known: Timestamp) {
+        for row in rowsByID[id] ?? [] {
+            replaced[row] = min(replaced[row], known.microseconds, Int64.max - 1)
+        }
+    }
+}
+
+extension StreamDefinition {
+    /// Whether the stream carries the values of a written view, whose newer version may have more
+    /// features than this one.
+    var isWrittenView: Bool { name.hasPrefix("varve.features.") }
+
+    /// Empty columns for the stream's fields, then for where and when each record stands.
+    func tableColumns() -> [Column] {
+        var columns = fields.map { Column(name: $0.name, type: $0.type.columnType) }
+        columns.append(Column(name: StreamTable.positionColumn, type: .int64))
+        for name in StreamTable.timeColumns {
+            columns.append(Column(name: name, type: .timestamp))
+        }
+        return columns
+    }
+}
+
+extension [Column] {
+    /// Adds a row to columns that `tableColumns` made.
+    mutating func append(_ slots: [Value], _ position: Int64, _ times: [Timestamp]) {
+        let fields = slots.count
+        for index in 0..<fields { self[index].append(slots[index].cell) }
+        self[fields].append(position)
+        for index in times.indices { self[fields + 1 + index].append(times[index]) }
+    }
+}

@@ -1,0 +1,93 @@
+import VarveBytes
+import VarveFeatures
+import VarveSystem
+
+/// One view of the online store, in shards behind a lock each: a record is inserted under the lock
+/// of its key's shard only, and a read takes that lock for as long as it computes.
+///
+/// Shards may be ahead of the position that readers are told; facts know their positions, so a
+/// reader leaves out what lies at or above its own.
+final class LiveView: Sendable {
+    let plan: ViewPlan
+    /// Names of the features, as bytes.
+    let featureNames: [[UInt8]]
+    private let shards: [Monitor<ViewShard>]
+    private let shardBits: Int
+    /// Touched by the projector's thread, and by copies of the state.
+    private let ids: Monitor<FactIDs>
+
+    /// Takes a view's state apart.
+    init(_ state: ViewState) {
+        plan = state.plan
+        featureNames = plan.view.features.map { Array($0.name.utf8) }
+        shards = state.shards.map { Monitor($0) }
+        shardBits = state.shards.count.trailingZeroBitCount
+        ids = Monitor(state.ids)
+    }
+
+    /// Adds a fact that was made ready for this view.
+    func insert(_ fact: inout PreparedFact, id: Value?, eventTime: Timestamp, position: Int64) {
+        let shard = ViewShard.index(fact.hash, bits: shardBits)
+        let entity = shards[shard].withLock { $0.insert(&fact, plan) }
+        guard let id else { return }
+        let place = FactIDs.Place(
+            shard: shard, entity: entity, eventTime: eventTime.microseconds, position: position)
+        ids.withLock { $0.add(id, place) }
+    }
+
+    /// Ends the facts that an id names, from a record on.
+    func retract(_ id: Value, position: Int64, knownTime: Timestamp) {
+        // The lock of ids comes before those of shards, here as everywhere.
+        ids.withLock { ids in
+            ids.forEach(id) { place in
+                shards[place.shard].withLock {
+                    $0.end(place, byPosition: position, knownTime: knownTime, plan)
+                }
+            }
+        }
+    }
+
+    /// Appends features of an entity; see `ViewShard.read`.
+    func read(
+        _ key: RawSpan?, _ hash: UInt64, _ features: borrowing Span<Int>,
+        _ visibility: Visibility, into values: inout [FeatureValue]
+    ) {
+        shards[ViewShard.index(hash, bits: shardBits)].withLock { shard in
+            shard.read(plan, key, hash, features, visibility, into: &values)
+        }
+    }
+
+    /// Whether any fact of an entity is visible.
+    func holds(_ key: RawSpan, _ hash: UInt64, _ visibility: Visibility) -> Bool {
+        shards[ViewShard.index(hash, bits: shardBits)].withLock {
+            $0.holds(plan, key, hash, visibility)
+        }
+    }
+
+    /// Explains a feature of an entity; nil when the entity was never seen.
+    func explain(
+        _ feature: Int, _ key: RawSpan, _ hash: UInt64, _ visibility: Visibility, limit: Int
+    ) -> Explanation? {
+        let shard = shards[ViewShard.index(hash, bits: shardBits)].withLock { $0 }
+        return shard.explain(plan, feature, key, hash, visibility, limit: limit)
+    }
+
+    /// A copy of the state; what is inserted later makes its shard copy what it changes.
+    var state: ViewState {
+        ViewState(plan, shards: shards.map { $0.withLock { $0 } }, ids: ids.withLock { $0 })
+    }
+
+    /// Entities, facts, and bytes of memory.
+    var size: (keys: Int, facts: Int, bytes: Int) {
+        var size = (keys: 0, facts: 0, bytes: ids.withLock { $0.byteCount })
+        for shard in shards {
+            let (keys, facts, bytes) = shard.withLock {
+                ($0.keyCount, $0.factCount, $0.byteCount)
+            }
+            size.keys += keys
+            size.facts += facts
+            size.bytes += bytes
+        }
+        return size
+    }
+}

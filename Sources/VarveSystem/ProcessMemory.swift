@@ -1,0 +1,11 @@
+internal import CHardware
+
+/// How the process holds on to memory that it has freed.
+public enum ProcessMemory {
+    /// Keeps freed blocks of up to 32 MiB for the next one who asks. Otherwise each batch of a
+    /// megabyte is mapped anew, and the kernel zeroes its pages again: a fifth of the time that a
+    /// node under load took. At most 64 MiB at the top of each heap stay unused.
+    public static func keepFreedBlocks() {
+        chw_keep_freed_blocks(32 << 20, 64 << 20)
+    }
+}

@@ -1,0 +1,291 @@
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+import VarveLog
+import VarveProjections
+import VarveSystem
+
+/// Computes the service's columns for the rows of a spine: facts and rows are partitioned by key,
+/// then swept key by key in order of time, on all cores. The bytes that come out depend neither on
+/// the number of threads nor on how the facts were stored.
+struct TrainingSweep {
+    let log: Log
+    /// Where typed columns are; nil reads everything from the log.
+    let offline: OfflineStore?
+    let definitions: Definitions
+    let plan: ServicePlan
+    let spine: Spine
+    let mode: TrainingMode
+    let basis: Position
+    let threads: Int
+    let progress: @Sendable (TrainingSet.Progress) -> Void
+
+    /// What came out, one element for each column of the service.
+    struct Result {
+        var cells: [FeatureCells]
+        /// Cells that as-corrected and as-known answer differently.
+        var leaks: [Int]
+        /// Cells that a plain join on the newest values would fill differently.
+        var latestDiffers: [Int]
+    }
+
+    /// One column of the service that is a view's feature.
+    private struct ViewColumn {
+        let column: Int
+        let view: Int
+        let feature: Int
+    }
+
+    /// A view's features in three ways, by column of the service.
+    private struct Ways {
+        var chosen: [FeatureCells]
+        var others: [FeatureCells]
+        var joined: [FeatureCells]
+    }
+
+    private var columns: [ServiceDefinition.Feature] { plan.service.features }
+
+    func run() throws -> Result {
+        let none = columns.map { FeatureCells(type: $0.field.type, count: spine.rowCount) }
+        let zeros = Array(repeating: 0, count: columns.count)
+        var result = Result(cells: none, leaks: zeros, latestDiffers: zeros)
+        let hasOnDemand = columns.contains { if case .onDemand = $0 { true } else { false } }
+        var ways = Ways(chosen: none, others: [], joined: [])
+        if hasOnDemand { (ways.others, ways.joined) = (none, none) }
+        // Views of one stream share the reading of its records.
+        let wanted = viewColumns()
+        var streams: [String] = []
+        for column in wanted {
+            let name = definitions.views[column.view].streamName
+            if !streams.contains(name) { streams.append(name) }
+        }
+        for stream in streams {
+            try sweep(
+                stream, wanted.filter { definitions.views[$0.view].streamName == stream },
+                &ways, &result)
+        }
+        result.cells = ways.chosen
+        fillInputs(&result)
+        if hasOnDemand { computeOnDemand(ways, &result) }
+        return result
+    }
+
+    private func viewColumns() -> [ViewColumn] {
+        columns.enumerated().compactMap { index, column in
+            guard case .view(let name, let field) = column,
+                let view = definitions.views.firstIndex(where: { $0.name == name }),
+                let feature = definitions.views[view].features.firstIndex(where: {
+                    $0.name == field.name
+                })
+            else { return nil }
+            return ViewColumn(column: index, view: view, feature: feature)
+        }
+    }
+}
+
+extension TrainingSweep {
+    /// Partitions at most: each is to fit a core's cache.
+    private static let partitionsMax = 512
+    /// Positions of the log that are read as one piece.
+    private static let positionsPerPiece: Int64 = 100_000
+
+    private func sweep(
+        _ name: String, _ wanted: [ViewColumn], _ ways: inout Ways, _ result: inout Result
+    ) throws {
+        let times = spineTimes()
+        var views: [(view: ViewDefinition, columns: [ViewColumn], rows: KeyedRows, shift: Int)] = []
+        for column in wanted {
+            let view = definitions.views[column.view]
+            if let index = views.firstIndex(where: { $0.view.name == view.name }) {
+                views[index].columns.append(column)
+                continue
+            }
+            let rows =
+                views.first { $0.view.entity.map(\.name) == view.entity.map(\.name) }?.rows
+                ?? KeyedRows(view.entity.compactMap { spine.table[$0.name] }, times: times)
+            var shift = 0
+            while rows.keys.count >> shift > Self.partitionsMax { shift += 1 }
+            views.append((view, [column], rows, shift))
+        }
+        guard let first = views.first else { return }
+        let stream = definitions.stream(of: first.view)
+        let readers = views.map {
+            FactReader($0.view, stream, $0.rows, partitionShift: $0.shift)
+        }
+        var batches = try facts(stream, readers)
+        for (index, view) in views.enumerated() {
+            let request = PartitionSweep.Request(
+                view: view.view, stream: stream, features: view.columns.map(\.feature),
+                rows: view.rows, partitionShift: view.shift,
+                isAsKnown: mode == .asKnown, newest: spine.newestTime.microseconds,
+                keepsOthers: !ways.others.isEmpty)
+            let mine = batches.map { $0[index] }
+            for piece in batches.indices { batches[piece][index] = FactBatch.none }
+            let answers = try Parallel.map(
+                request.partitionCount, threads: threads, name: "sweep"
+            ) { PartitionSweep(request) } _: { sweep, partition in
+                let answers = sweep.run(partition, mine)
+                progress(.rows(answers.places.count))
+                return answers
+            }
+            try place(answers, request, view.columns, &ways, &result)
+        }
+    }
+
+    private func spineTimes() -> [Int64] {
+        (spine.table[spine.timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
+    }
+
+    /// Puts the answers of all partitions in the order of the spine, column by column.
+    private func place(
+        _ answers: [PartitionSweep.Answers], _ request: PartitionSweep.Request,
+        _ columns: [ViewColumn], _ ways: inout Ways, _ result: inout Result
+    ) throws {
+        for (index, column) in columns.enumerated() {
+            for part in answers {
+                result.leaks[column.column] += part.leaks[index]
+                result.latestDiffers[column.column] += part.latestDiffers[index]
+            }
+        }
+        let count = spine.rowCount
+        let types = request.types
+        func placed(
+            _ cells: @escaping @Sendable (PartitionSweep.Answers) -> [FeatureCells]
+        ) throws -> [FeatureCells] {
+            try Parallel.map(columns.count, threads: threads, name: "place") {
+            } _: { _, index in
+                var whole = FeatureCells(type: types[index], count: count)
+                for part in answers {
+                    whole.place(cells(part)[index], at: request.rows.order[part.places])
+                }
+                for row in request.rows.keyless {
+                    whole[Int(row)] = FeatureValue(.nullKey)
+                }
+                return whole
+            }
+        }
+        let chosen = try placed { $0.cells }
+        for (index, column) in columns.enumerated() { ways.chosen[column.column] = chosen[index] }
+        if ways.others.isEmpty { return }
+        let (others, joined) = (try placed { $0.others }, try placed { $0.joined })
+        for (index, column) in columns.enumerated() {
+            ways.others[column.column] = others[index]
+            ways.joined[column.column] = joined[index]
+        }
+    }
+}
+
+extension TrainingSweep {
+    /// Where a stretch of facts is read from.
+    private enum Piece: Sendable {
+        case file(String)
+        case log(Range<Position>)
+        case table(Table, replaced: [Int64])
+    }
+
+    /// The facts of a stream below the basis for each reader: from the offline store's files as far
+    /// as they go, then from the log.
+    private func facts(
+        _ stream: StreamDefinition, _ readers: [FactReader]
+    ) throws -> [[FactBatch]] {
+        // Files have no rows for retractions, so that amendments take the log's word.
+        guard let offline, stream.id == nil else {
+            return try read(logPieces(stream, from: Position(0)), stream, readers)
+        }
+        return try offline.reading(stream.name) { files in
+            guard try files.paths.allSatisfy({ try offline.holds($0, stream) }) else {
+                return try read(logPieces(stream, from: Position(0)), stream, readers)
+            }
+            return try read(
+                files.paths.map { .file($0) } + logPieces(stream, from: files.end), stream,
+                readers)
+        }
+    }
+
+    private func logPieces(_ stream: StreamDefinition, from start: Position) throws -> [Piece] {
+        if stream.id != nil {
+            // A later record may end any earlier one: all are read together.
+            let rows = try StreamRows.read(log, stream, start..<max(start, basis))
+            return [.table(rows.table, replaced: rows.replaced)]
+        }
+        if !log.streams().contains(where: { $0.name.name == stream.name }) { return [] }
+        var pieces: [Piece] = []
+        var first = start.value
+        while first < basis.value {
+            let end = min(basis.value, first + Self.positionsPerPiece)
+            pieces.append(.log(Position(first)..<Position(end)))
+            first = end
+        }
+        return pieces
+    }
+
+    private func read(
+        _ pieces: [Piece], _ stream: StreamDefinition, _ readers: [FactReader]
+    ) throws -> [[FactBatch]] {
+        let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.fields) }
+            .union(["_position", "_event_time", "_known_time"])
+        let (log, offline, basis) = (log, offline, basis)
+        let progress = progress
+        return try Parallel.map(pieces.count, threads: threads, name: "facts") {
+        } _: { _, number in
+            var table = Table()
+            var replaced: [Int64] = []
+            switch pieces[number] {
+            case .file(let path):
+                if let offline { table = try offline.table(path, columns: fields) }
+            case .log(let range):
+                table = try StreamRows.read(log, stream, range).table
+                progress(.folded(range.upperBound, of: basis))
+            case .table(let all, let ends): (table, replaced) = (all, ends)
+            }
+            return readers.map { $0.batch(table, basis: basis.value, replaced: replaced) }
+        }
+    }
+}
+
+extension TrainingSweep {
+    /// Inputs are passed through.
+    private func fillInputs(_ result: inout Result) {
+        for (index, column) in columns.enumerated() {
+            guard case .input(let field) = column, let source = spine.table[field.name] else {
+                continue
+            }
+            for row in 0..<spine.rowCount {
+                result.cells[index][row] = .present(Value(source.cell(row)))
+            }
+        }
+    }
+
+    /// On-demand features see inputs, the views' features, and those before them.
+    private func computeOnDemand(_ ways: Ways, _ result: inout Result) {
+        let service = plan.service
+        let inputs = service.inputs.compactMap { spine.table[$0.name] }
+        let viewColumns = columns.indices.filter { if case .view = columns[$0] { true } else { false } }
+        let computed = columns.indices.filter {
+            if case .onDemand = columns[$0] { true } else { false }
+        }
+        let first = inputs.count + viewColumns.count
+        var scope = Array(repeating: Value.null, count: first + computed.count)
+        func compute(_ cells: [FeatureCells], _ row: Int) -> [Value] {
+            for (slot, input) in inputs.enumerated() { scope[slot] = Value(input.cell(row)) }
+            for (slot, column) in viewColumns.enumerated() {
+                scope[inputs.count + slot] = cells[column][row].value
+            }
+            service.computeOnDemand(&scope)
+            return Array(scope[first...])
+        }
+        for row in 0..<spine.rowCount {
+            let chosen = compute(ways.chosen, row)
+            let others = compute(ways.others, row)
+            let joined = compute(ways.joined, row)
+            let known = mode == .asKnown ? chosen : others
+            for (slot, column) in computed.enumerated() {
+                result.cells[column][row] = .present(chosen[slot])
+                if !chosen[slot].isIdentical(to: others[slot]) { result.leaks[column] += 1 }
+                if !known[slot].isIdentical(to: joined[slot]) {
+                    result.latestDiffers[column] += 1
+                }
+            }
+        }
+    }
+}

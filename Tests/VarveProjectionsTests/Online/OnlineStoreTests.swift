@@ -1,0 +1,227 @@
+import Testing
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+import VarveLog
+import VarveProjections
+import VarveSystem
+import VarveTestSupport
+
+@Suite struct OnlineStoreTests {
+    /// A catalog and an online store over a log, fed by a projector.
+    private final class Running {
+        let catalog: CatalogProjection
+        let online: OnlineStore
+        let projector: Projector
+        private let log: TemporaryLog
+
+        init(_ log: TemporaryLog) throws {
+            self.log = log
+            catalog = try CatalogProjection(log.log)
+            online = try OnlineStore(
+                log.log, catalog, root: "\(log.root.path)/online", files: PosixFileSystem())
+            projector = Projector(log.log)
+            projector.start([catalog, online])
+        }
+
+        /// Waits for everything committed and answers the state's bytes.
+        func bytes() throws -> [UInt8] {
+            #expect(projector.wait(for: log.log.commitPosition))
+            #expect(projector.status().allSatisfy { $0.blocked == nil })
+            #expect(online.position == log.log.commitPosition)
+            return online.read { $0.fold.bytes }
+        }
+    }
+
+    /// The bytes of a fold of the whole log with the definitions that a generation has.
+    private func fresh(_ log: TemporaryLog, _ state: OnlineStore.State) throws -> [UInt8] {
+        let pinned = try PinnedDefinitions(
+            log.catalog(), base: state.generation.base, at: log.log.commitPosition)
+        var fold = FeatureFold(pinned.definitions)
+        try fold.fold(log.log, upTo: log.log.commitPosition)
+        return fold.bytes
+    }
+
+    @Test(arguments: 0..<5 as Range<UInt64>)
+    func `however often it restarts, and whenever views are defined, it equals a fresh fold`(
+        seed: UInt64
+    ) throws {
+        let log = try TemporaryLog(segmentBytes: 8192)
+        let history = try RandomHistory(seed: seed, log)
+        // The views come one after the other, between records.
+        guard let views = history.document["views"]?.arrayValue else { return }
+        var documents = views.map { JSON.object([.init("views", .array([$0]))]).text }
+        documents[0] = JSON.object([
+            .init("streams", history.document["streams"] ?? .null),
+            .init("views", .array([views[0]])),
+        ]).text
+        if seed == 0 {
+            try history.append(batches: 10)
+        }
+        var running = try Running(log)
+        var snapshots = 0
+        for step in 0..<24 {
+            if step % 6 == 1 { try log.apply(documents[step / 6]) }
+            try history.append(batches: 3)
+            if history.generator.chance(35) {
+                // A crash leaves the snapshot of before; a stop saves.
+                if history.generator.chance(50) { try running.projector.perform {} }
+                #expect(try running.bytes() == fresh(log, running.online.current))
+                try running.projector.stop()
+                snapshots += 1
+                running = try Running(log)
+                #expect(running.online.snapshotProblem == nil)
+                #expect(running.online.position == log.log.commitPosition)
+            }
+        }
+        #expect(try running.bytes() == fresh(log, running.online.current), "seed \(seed)")
+        try running.projector.stop()
+    }
+
+    private static let first = Sample.document(
+        streams: [Sample.stream()], views: [Sample.view(Sample.count)],
+        services: [Sample.service("one", "v.n")])
+
+    private func append(_ log: TemporaryLog, _ count: Int) throws {
+        for index in 0..<count {
+            try log.append([#"{"key": "\#(index % 3)", "x": \#(index).5}"#], to: "s")
+        }
+    }
+
+    @Test func `a snapshot that is damaged or does not fit is reported, and the log folded`() throws {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 5)
+        let path = "\(log.root.path)/online/1/state.snapshot"
+        let files = PosixFileSystem()
+        let first = try Running(log)
+        let bytes = try first.bytes()
+        try first.projector.stop()
+        let whole = try files.contents(of: path)
+        let snapshot = try #require(SnapshotFile(whole))
+        func edited(_ edit: (inout SnapshotFile) -> Void) -> [UInt8] {
+            var copy = snapshot
+            edit(&copy)
+            return copy.encoded()
+        }
+        let damaged: [(bytes: [UInt8], problem: String)] = [
+            (Array(whole.dropLast()), "no whole snapshot"), ([], "no whole snapshot"),
+            (edited { $0.codeVersion += 1 }, "code version"),
+            (edited { $0.position = 1 << 40 }, "beyond the end"),
+            (edited { $0.definitions = SHA256.digest("x") }, "other definitions"),
+            (edited { $0.payload.removeLast() }, "holds no state"),
+            (edited { $0.payload.append(0) }, "after its state"),
+        ]
+        for (content, problem) in damaged {
+            try files.replace("state.snapshot", in: "\(log.root.path)/online/1", with: content)
+            let running = try Running(log)
+            let found = try #require(running.online.snapshotProblem)
+            #expect(found.contains(problem) && found.contains(path), "\(found)")
+            #expect(try running.bytes() == bytes)
+            try running.projector.stop()
+        }
+    }
+
+    @Test func `a rebuild has the new definitions, and a swap makes it the live generation`() throws {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 7)
+        let running = try Running(log)
+        try log.apply(
+            Sample.document(
+                streams: [Sample.stream(#", "y": "int64?""#)],
+                views: [Sample.view("\(Sample.count), \(Sample.sum)")],
+                services: [Sample.service("two", "v.n", "v.total")]))
+        _ = try running.bytes()
+        #expect(running.online.current.pinned.services.keys.sorted() == ["one"])
+        let online = running.online
+        let built = try online.rebuild()
+        try append(log, 4)
+        try running.projector.perform { [real = log.log] in
+            var candidate = built
+            try online.catchUp(&candidate)
+            try online.swap(to: candidate) { try real.makeLive($0) }
+        }
+        let bytes = try running.bytes()
+        #expect(try bytes == fresh(log, online.current))
+        #expect(online.current.pinned.services.keys.sorted() == ["one", "two"])
+        #expect(online.current.generation.number == 2)
+        try running.projector.stop()
+        // The swap survives a restart, with its snapshot and without.
+        for removesSnapshot in [false, true] {
+            if removesSnapshot { try log.root.remove("online") }
+            let again = try Running(log)
+            #expect(again.online.snapshotProblem == nil)
+            #expect(again.online.current.generation.number == 2)
+            #expect(try again.bytes() == bytes)
+            try again.projector.stop()
+        }
+    }
+
+    @Test func `definitions applied during a rebuild are in the generation that is swapped in`()
+        throws
+    {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 3)
+        let running = try Running(log)
+        _ = try running.bytes()
+        let online = running.online
+        let built = try online.rebuild()
+        // A new view, and a new version of the old one, which has to wait for the next rebuild.
+        let other = Sample.view(Sample.sum).replacing("\"v\"", with: "\"w\"")
+        try log.apply(
+            Sample.document(
+                views: [other, Sample.view("\(Sample.count), \(Sample.sum)")],
+                services: [Sample.service("two", "w.total")]))
+        try append(log, 3)
+        _ = try running.bytes()
+        try running.projector.perform { [real = log.log] in
+            var candidate = built
+            try online.catchUp(&candidate)
+            try online.swap(to: candidate) { try real.makeLive($0) }
+        }
+        let state = online.current
+        #expect(state.pinned.services.keys.sorted() == ["one", "two"])
+        #expect(state.fold.definitions.view("v")?.features.count == 1)
+        #expect(try running.bytes() == fresh(log, state))
+        try running.projector.stop()
+    }
+
+    @Test func `a rebuild begun while the live generation lags does not overtake it`() throws {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 2)
+        // No projector: the store stands at 0 while the log goes on.
+        let catalog = try CatalogProjection(log.log)
+        let online = try OnlineStore(
+            log.log, catalog, root: "\(log.root.path)/online", files: PosixFileSystem())
+        var built = try online.rebuild()
+        #expect(built.position == online.position)
+        try online.catchUp(&built)
+        try online.swap(to: built) { try log.log.makeLive($0) }
+        #expect(online.current.generation.number == 2)
+    }
+
+    @Test func `a swap that cannot be put on record leaves the old generation live`() throws {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 2)
+        let running = try Running(log)
+        let before = try running.bytes()
+        let online = running.online
+        let built = try online.rebuild()
+        #expect(throws: AppendError.self) {
+            try running.projector.perform {
+                try online.swap(to: built) { _ in throw AppendError.stopped("the disk is full") }
+            }
+        }
+        #expect(online.current.generation == .first)
+        #expect(try running.bytes() == before)
+        try running.projector.stop()
+        let again = try Running(log)
+        #expect(again.online.current.generation == .first)
+        #expect(try again.bytes() == before)
+        try again.projector.stop()
+    }
+}

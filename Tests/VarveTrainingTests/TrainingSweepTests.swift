@@ -1,0 +1,138 @@
+import Testing
+import VarveBytes
+import VarveFeatures
+import VarveFormats
+import VarveLog
+import VarveProjections
+import VarveSystem
+import VarveTestSupport
+
+@testable import VarveTraining
+
+/// The sweep against the evaluator: random histories with ties, late, amended and retracted
+/// records, every aggregation and window; every cell, both modes, the leak meter.
+@Suite struct TrainingSweepTests {
+    @Test(arguments: 1...24)
+    func `every cell is what the evaluator says`(seed: UInt64) throws {
+        let log = try TemporaryLog()
+        let history = try RandomHistory(seed: seed, log)
+        try history.append(batches: 40)
+        let plan = try Self.plan(history)
+        let spine = try Self.spine(history, plan, rows: 60)
+        let end = log.log.commitPosition.value
+        for basis in [end, Int64(history.generator.below(Int(end)))] {
+            for mode in TrainingMode.allCases {
+                var fold = FeatureFold(history.definitions)
+                try fold.fold(log.log, upTo: Position(basis))
+                let twin = PointInTimeReplay(
+                    fold: fold, plan: plan, spine: spine, mode: mode, basis: basis
+                ).run(threads: 1) { _ in }
+                for threads in [1, 3] {
+                    let result = try TrainingSweep(
+                        log: log.log, offline: nil, definitions: history.definitions, plan: plan,
+                        spine: spine, mode: mode, basis: Position(basis), threads: threads,
+                        progress: { _ in }
+                    ).run()
+                    Self.expect(result, twin, plan, "seed \(seed), basis \(basis), \(mode)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 1...8)
+    func `cells do not depend on what the offline store holds`(seed: UInt64) throws {
+        let log = try TemporaryLog()
+        let history = try RandomHistory(seed: seed, log)
+        let catalog = try CatalogPlan(history.document, CatalogProjection(log.log).catalog)
+        try log.append(
+            catalog.records(time: log.clock.now()), to: Log.catalogName.name)
+        try history.append(batches: 30)
+        let store = try Self.store(log)
+        try history.append(batches: 20)
+        let plan = try Self.plan(history)
+        let spine = try Self.spine(history, plan, rows: 50)
+        for basis in [log.log.commitPosition.value, 40] {
+            for mode in TrainingMode.allCases {
+                let results = try [nil, store].map { offline in
+                    try TrainingSweep(
+                        log: log.log, offline: offline, definitions: history.definitions,
+                        plan: plan, spine: spine, mode: mode, basis: Position(basis), threads: 2,
+                        progress: { _ in }
+                    ).run()
+                }
+                for (index, column) in plan.columns.enumerated() {
+                    for row in 0..<spine.rowCount {
+                        #expect(
+                            results[0].cells[index].isIdentical(
+                                row, to: results[1].cells[index], row),
+                            "seed \(seed), \(column.name)[\(row)]")
+                    }
+                }
+                #expect(results[0].leaks == results[1].leaks)
+                #expect(results[0].latestDiffers == results[1].latestDiffers)
+            }
+        }
+    }
+
+    /// An offline store of all that the log holds now, in several files for each day.
+    private static func store(_ log: TemporaryLog) throws -> OfflineStore {
+        let store = try OfflineStore(
+            log.log, CatalogProjection(log.log), root: log.root.path + "/offline",
+            files: PosixFileSystem())
+        var frames = 0
+        try log.log.read(from: Position(0)) { frame in
+            let name = log.log.stream(frame.streamID)?.name.name ?? ""
+            try store.apply(frame, stream: name)
+            frames += 1
+            if frames % 9 == 0 { try store.save() }
+            return true
+        }
+        try store.save()
+        return store
+    }
+
+    private static func plan(_ history: RandomHistory) throws -> ServicePlan {
+        let service = try #require(history.definitions.services.first)
+        return ServicePlan(service, history.definitions)
+    }
+
+    private static func spine(
+        _ history: RandomHistory, _ plan: ServicePlan, rows: Int
+    ) throws -> Spine {
+        var columns = [Column(name: "at", type: .timestamp)]
+        for field in plan.keyFields + plan.service.inputs {
+            columns.append(Column(name: field.name, type: field.type.columnType))
+        }
+        for _ in 0..<rows {
+            columns[0].append(history.randomTime())
+            for (index, field) in plan.keyFields.enumerated() {
+                columns[1 + index].append(history.randomKey(field).cell)
+            }
+            for index in plan.service.inputs.indices {
+                let amount = history.generator.below(5)
+                columns[1 + plan.keyFields.count + index].append(
+                    amount == 0 ? .null : .float64(Double(amount) / 2))
+            }
+        }
+        return try Spine(
+            Table(columns: columns), timeColumn: "at", digest: SHA256.digest("spine"), plan: plan)
+    }
+
+    private static func expect(
+        _ result: TrainingSweep.Result, _ twin: PointInTimeReplay.Stretch, _ plan: ServicePlan,
+        _ context: String
+    ) {
+        for (index, column) in plan.columns.enumerated() {
+            for (row, values) in twin.rows.enumerated() {
+                let found = result.cells[index][row]
+                #expect(
+                    found.isIdentical(to: values[index]),
+                    "\(context): \(column.name)[\(row)] is \(found), expected \(values[index])")
+            }
+            #expect(result.leaks[index] == twin.leaks[index], "\(context): \(column.name)")
+            #expect(
+                result.latestDiffers[index] == twin.latestDiffers[index],
+                "\(context): \(column.name)")
+        }
+    }
+}

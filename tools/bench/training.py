@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""Training sets side by side with DuckDB, Polars and pandas: the same facts and rows, both sides
+reading from files and writing a Parquet file, in one run on one machine.
+
+usage: training.py [--facts 10000000] [--keys 100000] [--rows 1000000] [--work DIR]
+                   [--varve .build/release/varve] [--keep]
+
+Facts cover 90 days in order of arrival; one in twenty becomes known up to two days late, the
+others within a minute. Cases:
+  latest    the latest of 12 columns from 3 views (three streams, a third of the facts each)
+  windows   count, sum, mean and max over exact windows of 1 h, 24 h and 7 d
+each as-corrected (what the peers compute too) and as-known (what none of them can).
+Every cell of `latest`, and of counts and maxima, is compared with DuckDB's; sums and means to 1e-9.
+
+Needs: pip install duckdb polars pandas pyarrow numpy
+"""
+
+import argparse
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+DAY = 86_400_000_000
+START = 1_700_000_000_000_000
+SPAN = 90 * DAY
+WINDOWS = {"1h": 3_600_000_000, "24h": DAY, "7d": 7 * DAY}
+
+
+def generate(work, facts, keys, rows):
+    random = np.random.default_rng(7)
+    ids = random.integers(1, 2**53, keys)
+    stamp = pa.timestamp("us", "UTC")
+
+    def stream(count, columns):
+        arrival = np.sort(random.integers(0, SPAN, count))
+        late = np.where(
+            random.random(count) < 0.05,
+            random.integers(0, 2 * DAY, count), random.integers(0, 60_000_000, count))
+        event = arrival - late
+        order = np.argsort(arrival, kind="stable")
+        table = {
+            "user": pa.array(ids[random.integers(0, keys, count)]),
+            "time": pa.array(START + event[order], stamp),
+            "known": pa.array(START + arrival[order], stamp),
+        }
+        for name in columns:
+            table[name] = pa.array(np.round(random.normal(50, 20, count), 2))
+        return pa.table(table)
+
+    for index in range(3):
+        columns = [f"v{4 * index + i}" for i in range(4)]
+        pq.write_table(stream(facts // 3, columns), work / f"s{index}.parquet")
+    pq.write_table(stream(facts, ["amount"]), work / "payments.parquet")
+    spine = pa.table({
+        "user": pa.array(ids[random.integers(0, keys, rows)]),
+        "time": pa.array(START + random.integers(SPAN // 10, SPAN, rows), stamp),
+    })
+    pq.write_table(spine, work / "spine.parquet")
+
+
+def definitions():
+    def stream(name, columns):
+        fields = {"user": "int64", "time": "timestamp", "known": "timestamp"}
+        fields |= {c: "float64" for c in columns}
+        return {"name": name, "fields": fields, "event_time": "time", "known_at": "known",
+                "key": ["user"]}
+
+    streams, views = [], []
+    for index in range(3):
+        columns = [f"v{4 * index + i}" for i in range(4)]
+        streams.append(stream(f"s{index}", columns))
+        views.append({
+            "name": f"view{index}", "entity": {"user": "int64"}, "source": f"s{index}",
+            "features": [{"name": c, "latest": c, "window": "lifetime"} for c in columns]})
+    streams.append(stream("payments", ["amount"]))
+    views.append({
+        "name": "pay", "entity": {"user": "int64"}, "source": "payments",
+        "features": [
+            {"name": f"{f}_{w}", f: "*" if f == "count" else "amount", "window": w}
+            for w in WINDOWS for f in ("count", "sum", "mean", "max")]})
+    services = [
+        {"name": "latest", "features": [f"view{i}.*" for i in range(3)]},
+        {"name": "windows", "features": ["pay.*"]}]
+    return {"streams": streams, "views": views, "services": services}
+
+
+class Varve:
+    def __init__(self, binary, directory, work):
+        self.binary, self.directory, self.work = binary, directory, work
+        self.process = None
+
+    def run(self, *arguments):
+        return subprocess.run(
+            [self.binary, *arguments, "--dir", str(self.directory)], check=True,
+            capture_output=True, text=True).stdout
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [self.binary, "serve", "--dir", str(self.directory), "--kafka", "127.0.0.1:19192",
+             "--http", "127.0.0.1:18180"], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        for _ in range(1200):
+            try:
+                status, body = self.request("GET", "/v1/status")
+                if status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.5)
+        sys.exit("varve serve did not start")
+
+    def request(self, method, path, body=None, headers={}):
+        connection = http.client.HTTPConnection("127.0.0.1", 18180, timeout=3600)
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def load(self):
+        path = self.work / "definitions.json"
+        path.write_text(json.dumps(definitions()))
+        self.run("apply", str(path))
+        for name in ("s0", "s1", "s2", "payments"):
+            table = pq.read_table(self.work / f"{name}.parquet")
+            start = time.time()
+            for offset in range(0, len(table), 200_000):
+                part = table.slice(offset, 200_000)
+                frame = part.to_pandas()
+                for column in ("time", "known"):
+                    frame[column] = frame[column].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+                body = frame.to_json(orient="records", lines=True, double_precision=10).encode()
+                status, answer = self.request("POST", f"/v1/streams/{name}/records", body)
+                if status != 200:
+                    sys.exit(f"append: {status} {answer[:500]}")
+            print(f"  {name}: {len(table) / (time.time() - start):,.0f} records/s appended",
+                  flush=True)
+
+    def peak(self):
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.split("VmHWM:")[1].split()[0]) / 1e6
+
+    def build(self, service, mode, out):
+        spine = (self.work / "spine.parquet").read_bytes()
+        status, body = self.request(
+            "POST", f"/v1/training-sets?service={service}&mode={mode}&format=parquet", spine)
+        if status != 200:
+            sys.exit(f"training set: {status} {body[:500]}")
+        out.write_bytes(body)
+
+
+DUCKDB_LATEST = """
+import duckdb
+c = duckdb.connect()
+c.execute(f'''copy (
+  select spine."user", spine."time", a.v0, a.v1, a.v2, a.v3, b.v4, b.v5, b.v6, b.v7,
+         d.v8, d.v9, d.v10, d.v11
+  from '{work}/spine.parquet' spine
+  asof left join '{work}/s0.parquet' a on a."user" = spine."user" and a."time" < spine."time"
+  asof left join '{work}/s1.parquet' b on b."user" = spine."user" and b."time" < spine."time"
+  asof left join '{work}/s2.parquet' d on d."user" = spine."user" and d."time" < spine."time"
+) to '{out}' (format parquet)''')
+"""
+
+DUCKDB_WINDOW = """
+import duckdb
+c = duckdb.connect()
+def agg(w, span):
+    frame = f"(partition by u order by t range between {span} preceding and 1 preceding)"
+    return (f"count(x) over {frame} count_{w}, sum(x) over {frame} sum_{w}, "
+            f"avg(x) over {frame} mean_{w}, max(x) over {frame} max_{w}")
+names = ", ".join(f"{f}_{w}" for w in ("1h", "24h", "7d")
+                  for f in ("count", "sum", "mean", "max"))
+c.execute(f'''copy (select r, u, {names} from (
+  select r, u, {agg("1h", 3600000000)}, {agg("24h", 86400000000)}, {agg("7d", 604800000000)} from (
+    select null::bigint r, "user" u, epoch_us("time") t, amount x from '{work}/payments.parquet'
+    union all select file_row_number, "user", epoch_us("time"), null
+    from read_parquet('{work}/spine.parquet', file_row_number = true)))
+  where r is not null order by r) to '{out}' (format parquet)''')
+"""
+
+DUCKDB_JOIN = """
+import duckdb
+c = duckdb.connect()
+parts = []
+for w, span in (("1h", 3600000000), ("24h", 86400000000), ("7d", 604800000000)):
+    f = f"filter (where f.t >= s.t - {span})"
+    parts.append(f"count(f.x) {f} count_{w}, sum(f.x) {f} sum_{w}, avg(f.x) {f} mean_{w}, "
+                 f"max(f.x) {f} max_{w}")
+c.execute(f'''copy (
+  with s as (select file_row_number r, "user" u, epoch_us("time") t
+             from read_parquet('{work}/spine.parquet', file_row_number = true)),
+       f as (select "user" u, epoch_us("time") t, amount x from '{work}/payments.parquet')
+  select s.r, s.u, {', '.join(parts)} from s left join f
+    on f.u = s.u and f.t < s.t and f.t >= s.t - 604800000000
+  group by s.r, s.u, s.t order by s.r) to '{out}' (format parquet)''')
+"""
+
+POLARS_LATEST = """
+import polars as pl
+spine = pl.scan_parquet(f"{work}/spine.parquet").with_row_index("r").sort("time")
+for i in range(3):
+    facts = pl.scan_parquet(f"{work}/s{i}.parquet").drop("known").sort("time")
+    spine = spine.join_asof(facts, on="time", by="user", strategy="backward",
+                            allow_exact_matches=False, check_sortedness=False)
+spine.sort("r").collect().write_parquet(out)
+"""
+
+POLARS_WINDOWS = """
+import polars as pl
+facts = pl.scan_parquet(f"{work}/payments.parquet").select("user", "time", "amount")
+spine = pl.scan_parquet(f"{work}/spine.parquet").with_row_index("r").select("user", "time", "r")
+both = pl.concat([facts, spine], how="diagonal").sort("user", "time").collect()
+parts = []
+for w in ("1h", "24h", "7d"):
+    parts.append(both.rolling("time", period=w, closed="left", group_by="user").agg(
+        pl.col("amount").count().alias(f"count_{w}"), pl.col("amount").sum().alias(f"sum_{w}"),
+        pl.col("amount").mean().alias(f"mean_{w}"), pl.col("amount").max().alias(f"max_{w}"),
+    ).drop("user", "time"))
+pl.concat([both.select("user", "time", "r"), *parts], how="horizontal").filter(
+    pl.col("r").is_not_null()).sort("r").write_parquet(out)
+"""
+
+POLARS_BY = """
+import polars as pl
+facts = pl.scan_parquet(f"{work}/payments.parquet").select("user", "time", "amount")
+spine = pl.scan_parquet(f"{work}/spine.parquet").with_row_index("r").select("user", "time", "r")
+both = pl.concat([facts, spine], how="diagonal").sort("user", "time")
+one = pl.col("amount").is_not_null().cast(pl.Int64)
+columns = []
+for w in ("1h", "24h", "7d"):
+    a = pl.col("amount")
+    columns += [
+        one.rolling_sum_by("time", w, closed="left").over("user").alias(f"count_{w}"),
+        a.rolling_sum_by("time", w, closed="left").over("user").alias(f"sum_{w}"),
+        a.rolling_mean_by("time", w, closed="left").over("user").alias(f"mean_{w}"),
+        a.rolling_max_by("time", w, closed="left").over("user").alias(f"max_{w}")]
+both.with_columns(columns).filter(pl.col("r").is_not_null()).sort("r").collect().write_parquet(out)
+"""
+
+PANDAS_LATEST = """
+import pandas as pd
+spine = pd.read_parquet(f"{work}/spine.parquet")
+spine["r"] = range(len(spine))
+spine = spine.sort_values("time")
+for i in range(3):
+    facts = pd.read_parquet(f"{work}/s{i}.parquet").drop(columns="known").sort_values(
+        "time", kind="stable")
+    spine = pd.merge_asof(spine, facts, on="time", by="user", allow_exact_matches=False)
+spine.sort_values("r").to_parquet(out)
+"""
+
+PEERS = [
+    ("latest", "DuckDB ASOF JOIN", "duckdb", DUCKDB_LATEST),
+    ("latest", "Polars join_asof", "polars", POLARS_LATEST),
+    ("latest", "pandas merge_asof", "pandas", PANDAS_LATEST),
+    ("windows", "DuckDB RANGE windows", "duckdb", DUCKDB_WINDOW),
+    ("windows", "DuckDB range join, group by", "duckdb", DUCKDB_JOIN),
+    ("windows", "Polars rolling, group_by", "polars", POLARS_WINDOWS),
+    ("windows", "Polars rolling_*_by over", "polars", POLARS_BY),
+]
+
+
+def run_peer(work, case, name, module, body, timeout):
+    out = work / f"{name.replace(' ', '-').replace('*', '').replace(',', '')}.parquet"
+    script = work / "peer.py"
+    script.write_text(
+        "import sys, time, resource\nwork, out = sys.argv[1:3]\n"
+        f"import {module}\nstart = time.perf_counter()\n{body}\n"
+        "print(time.perf_counter() - start, "
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)\n")
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script), str(work), str(out)], capture_output=True, text=True,
+            timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return None, None, out
+    if done.returncode:
+        print(done.stderr[-800:])
+        return None, None, out
+    seconds, peak = map(float, done.stdout.split()[-2:])
+    return seconds, peak, out
+
+
+def compare(ours, theirs, case):
+    left, right = pq.read_table(ours), pq.read_table(theirs)
+    cells = wrong = 0
+    for name in left.column_names:
+        short = name.split(".")[-1]
+        if short not in right.column_names or short in ("user", "time"):
+            continue
+        a = left[name].to_numpy(zero_copy_only=False).astype(float)
+        b = right[short].to_numpy(zero_copy_only=False).astype(float)
+        nan = np.isnan(a) & np.isnan(b)
+        close = np.abs(a - b) <= 1e-9 * np.maximum(1, np.abs(b))
+        equal = close if short.startswith(("sum", "mean")) else a == b
+        cells += len(a)
+        wrong += int((~(equal | nan)).sum())
+    return cells, wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--facts", type=int, default=10_000_000)
+    parser.add_argument("--keys", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--work", default="/tmp/varve-training-bench")
+    parser.add_argument("--varve", default=".build/release/varve")
+    parser.add_argument("--timeout", type=float, default=600)
+    parser.add_argument("--keep", action="store_true", help="use the data of the last run")
+    options = parser.parse_args()
+    work = pathlib.Path(options.work)
+    directory = work / "data"
+    varve = Varve(options.varve, directory, work)
+    if not options.keep:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        generate(work, options.facts, options.keys, options.rows)
+        varve.start()
+        varve.load()
+        varve.stop()
+    varve.start()
+    settled = varve.peak()
+    results = {}
+    try:
+        for case in ("latest", "windows"):
+            for mode in ("as-corrected", "as-known"):
+                best = None
+                for _ in range(3):
+                    out = work / f"varve-{case}-{mode}.parquet"
+                    start = time.perf_counter()
+                    varve.build(case, mode, out)
+                    seconds = time.perf_counter() - start
+                    best = min(best or seconds, seconds)
+                results[case, mode] = best
+                print(f"{case:8} Varve {mode:24} {best:8.2f} s", flush=True)
+        print(f"Varve's peak memory {varve.peak():.2f} GB, of which the node {settled:.2f} GB")
+    finally:
+        varve.stop()
+    peers = {}
+    for case, name, module, body in PEERS:
+        seconds, peak, out = run_peer(work, case, name, module, body, options.timeout)
+        if seconds is None:
+            print(f"{case:8} {name:30} failed or over {options.timeout:.0f} s", flush=True)
+            continue
+        cells, wrong = compare(work / f"varve-{case}-as-corrected.parquet", out, case)
+        ratio = seconds / results[case, "as-corrected"]
+        peers.setdefault(case, []).append(ratio)
+        print(f"{case:8} {name:30} {seconds:8.2f} s  {peak:5.2f} GB  {ratio:5.1f}x Varve's; "
+              f"{cells:,} cells, {wrong:,} differ", flush=True)
+    for case, ratios in peers.items():
+        known = results[case, "as-known"] / results[case, "as-corrected"]
+        print(f"{case}: {min(ratios):.1f}x the fastest peer; as-known costs {known:.2f}x")
+
+
+if __name__ == "__main__":
+    main()
