@@ -2,15 +2,15 @@ public import VarveFormats
 import VarveLog
 import VarveSystem
 
-/// A node's listeners: the protocols of Kafka and Redis, and HTTP, at ports that other commands
-/// find through the data directory's lock.
+/// A node's listeners: the protocols of Kafka and Redis, and HTTP, at ports that other commands find through the
+/// data directory's lock.
 public final class NodeServer: Sendable {
     private let node: Node
     private let kafka: KafkaServer
     private let http: HTTPServer
     private let resp: RESPServer
     private let host: String
-    private let httpHost: String
+    private let localHost: String
 
     /// Starts to listen.
     /// - Parameter report: told what went wrong with connections.
@@ -36,14 +36,14 @@ public final class NodeServer: Sendable {
             try KafkaServer(log: node.log, options: kafkaOptions, gate: node.gate, report: report)
         }
         var httpOptions = HTTPServer.Options()
-        // HTTP and RESP know no users: they stay on this machine.
-        let httpHost = Self.isLoopback(options.host) ? options.host : "127.0.0.1"
-        httpOptions.host = httpHost
-        self.httpHost = httpHost
+        // HTTP and the Redis protocol know no users: they stay on this machine.
+        let localHost = Self.isLoopback(options.host) ? options.host : "127.0.0.1"
+        httpOptions.host = localHost
+        self.localHost = localHost
         httpOptions.port = options.httpPort
         let api = NodeAPI(node)
         var respOptions = RESPServer.Options()
-        respOptions.host = httpHost
+        respOptions.host = localHost
         respOptions.port = options.respPort
         do {
             http = try Self.listening("HTTP", "--http-port", options.httpPort) {
@@ -91,8 +91,9 @@ public final class NodeServer: Sendable {
     /// "127.0.0.1:6379"}`.
     public var address: JSON {
         [
-            "kafka": .string("\(host):\(kafka.port)"), "http": .string("\(httpHost):\(http.port)"),
-            "resp": .string("\(httpHost):\(resp.port)"),
+            "kafka": .string("\(host):\(kafka.port)"),
+            "http": .string("\(localHost):\(http.port)"),
+            "resp": .string("\(localHost):\(resp.port)"),
         ]
     }
 

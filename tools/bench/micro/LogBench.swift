@@ -191,7 +191,7 @@ struct LogBench {
         }
         row(
             "read lz4 batches, to key, value and time", replay, bytes: bytes, records: records,
-            share: limit.seconds / replay.seconds)
+            share: limit.cpuSeconds / replay.cpuSeconds)
         row("the same batches, CRC and lz4 alone", limit, bytes: bytes, records: records)
         print(sum == 0 ? "nothing was read" : "")
         try log.close()

@@ -421,6 +421,23 @@ class Client:
             raise NotReproduced(str(error), error.status, error.request) from None
         return self._training_set(response.content, id, spine)
 
+    def report(self, training_set: TrainingSet | Manifest | str) -> str:
+        """A training set as a page of HTML, made by the node: leak meter and distributions."""
+        id = training_set if isinstance(training_set, str) else training_set.id
+        try:
+            return self._http.send("GET", "v1", "training-sets", id, "report").text
+        except NotFound as error:
+            raise self._not_there(error, "draw reports") from None
+
+    def _not_there(self, error: NotFound, ability: str) -> VarveError:
+        """A newer operation that an older node does not know; another error as it is."""
+        if "there is nothing at" not in str(error):
+            return error
+        return NotSupported(
+            f"{self.url} cannot {ability}: its version of Varve has no {error.request}",
+            error.status, error.request,
+        )  # fmt: skip
+
     # MARK: Online
 
     def online(
@@ -505,13 +522,7 @@ class Client:
         try:
             answer = self._http.json("POST", "v1", "views", name, "explain", json_body=body)
         except NotFound as error:
-            if "there is nothing at" not in str(error):
-                raise
-            raise NotSupported(
-                f"{self.url} cannot explain values: its version of Varve has no"
-                f" POST /v1/views/{name}/explain",
-                error.status, error.request,
-            ) from None  # fmt: skip
+            raise self._not_there(error, "explain values") from None
         return Explanation(f"{name}.{feature}", answer)
 
     # MARK: Models
