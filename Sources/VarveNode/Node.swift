@@ -18,6 +18,11 @@ public final class Node: Sendable {
     public let offline: OfflineStore
     public let monitoring: MonitoringProjection
     public let projector: Projector
+    /// Training sets that are built in the background.
+    let jobs = TrainingJobs()
+    let files: any FileSystem
+    /// Where training sets put facts that exceed their memory, in files without names.
+    let spillDirectory: String
     let gate: StreamGate
     let clock: any Clock
     let models: ModelCache
@@ -40,6 +45,8 @@ public final class Node: Sendable {
         clock: any Clock = SystemClock()
     ) throws {
         self.clock = clock
+        self.files = files
+        spillDirectory = "\(options.directory)/projections/spill"
         log = try Log.open(
             directory: options.directory, options: options.log, fileSystem: files, clock: clock)
         openedAt = log.commitPosition
@@ -64,6 +71,7 @@ public final class Node: Sendable {
 
     /// Stops following the log, saves projections, and gives the directory up.
     public func close() throws {
+        jobs.stop()
         let stopping = Result { try projector.stop() }
         try log.close()
         try stopping.get()

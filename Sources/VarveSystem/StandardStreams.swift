@@ -52,6 +52,9 @@ public enum ProcessEnvironment {
         return unsafe String(cString: value)
     }
 
+    /// Processors that this process may use, at least 1.
+    public static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
     /// Ends the process.
     public static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 }

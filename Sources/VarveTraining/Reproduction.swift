@@ -26,8 +26,8 @@ public struct Reproduction {
     /// Builds the set that a manifest describes, and checks every column against it.
     /// - Throws: `TrainingError.notReproduced` when a column differs.
     public func reproduce(
-        _ manifest: JSON, threads: Int = 2,
-        progress: @escaping @Sendable (TrainingSet.Progress) -> Void = { _ in }
+        _ manifest: JSON, threads: Int = 2, memory: TrainingSet.MemoryLimit? = nil,
+        progress: @escaping TrainingSet.Watcher = { _ in }
     ) throws -> TrainingSet {
         let recipe = try TrainingRecipe(manifest)
         guard recipe.codeVersion == TrainingManifest.codeVersion else {
@@ -41,7 +41,8 @@ public struct Reproduction {
                 id: recipe.id,
                 reason: "the catalog has no definitions with digest \(recipe.versions.digest)")
         }
-        let set = try build(recipe, definitions, recipe.versions, threads, progress)
+        let set = try build(
+            recipe, definitions, recipe.versions, threads, memory, progress)
         if let difference = recipe.difference(from: set) {
             throw TrainingError.notReproduced(id: recipe.id, reason: difference)
         }
@@ -69,16 +70,18 @@ public struct Reproduction {
     public func rebuild(
         _ recipe: TrainingRecipe, _ definitions: Definitions, _ versions: ServiceVersions
     ) throws -> TrainingSet {
-        try build(recipe, definitions, versions, 2) { _ in }
+        try build(recipe, definitions, versions, 2, nil) { _ in }
     }
 
     private func build(
         _ recipe: TrainingRecipe, _ definitions: Definitions, _ versions: ServiceVersions,
-        _ threads: Int, _ progress: @escaping @Sendable (TrainingSet.Progress) -> Void
+        _ threads: Int, _ memory: TrainingSet.MemoryLimit?,
+        _ progress: @escaping TrainingSet.Watcher
     ) throws -> TrainingSet {
-        let request = TrainingSet.Request(
+        var request = TrainingSet.Request(
             service: recipe.service, definitions: definitions, versions: versions,
-            mode: recipe.mode, basis: recipe.basis, threads: threads)
+            mode: recipe.mode, basis: recipe.basis, threads: threads, memory: memory)
+        request.split = recipe.split
         let spine = try self.spine(recipe, try request.plan())
         return try TrainingSet(
             log, request, spine, source: recipe.spine, offline: offline, progress: progress)
@@ -89,9 +92,9 @@ public struct Reproduction {
         case .artifact(let digest):
             return try Spine(
                 file: try registry.artifact(digest), timeColumn: recipe.timeColumn, plan: plan)
-        case .stream(let name, let version):
+        case .stream(let name, let version, let label):
             let stream = try declaredStream(name, version: version).definition
-            return try Spine(stream: stream, log, upTo: recipe.basis, plan: plan)
+            return try Spine(stream: stream, log, upTo: recipe.basis, label: label, plan: plan)
         }
     }
 

@@ -9,11 +9,11 @@ public enum SpineSource: Sendable, Equatable {
     /// The bytes of a CSV, Parquet or Arrow file kept in `varve.artifacts` under its digest.
     case artifact(Digest)
     /// The records of a stream below the basis, read by one version of its definition.
-    case stream(String, version: Int)
+    case stream(String, version: Int, label: SpineLabel?)
 }
 
 /// The record of `varve.trainingsets` that says how a training set was made and what is in it.
-public struct TrainingManifest: Sendable, Equatable {
+public struct TrainingManifest: Sendable {
     /// Version of the code that computes features: another one may give other bytes.
     public static let codeVersion = 1
 
@@ -31,6 +31,16 @@ public struct TrainingManifest: Sendable, Equatable {
     /// Streams whose known times are asserted rather than the log's: cells of their views rest on
     /// the asserter's word.
     public let assertedStreams: [String]
+    /// Records below the basis that their stream's definition cannot read, and that no cell rests
+    /// on therefore, by stream name.
+    public let unreadable: [String: Int]
+    /// Which rows are for what; nil when they are not told apart.
+    public let split: TrainingSplit?
+    /// How many rows are for what; empty without a split.
+    public let splitRows: [(name: String, count: Int)]
+    /// Tells the whole set: SHA-256 over names, types and digests of all columns of the table, the
+    /// spine's included.
+    public let digest: Digest
     public let codeVersion: Int
 
     /// One column of the service.
@@ -67,7 +77,8 @@ public struct TrainingManifest: Sendable, Equatable {
 
     init(
         request: TrainingSet.Request, spine: Spine, source: SpineSource, columns: [Column],
-        assertedStreams: [String]
+        assertedStreams: [String], unreadable: [String: Int],
+        splitRows: [(name: String, count: Int)], table: Table
     ) {
         service = request.service
         versions = request.versions
@@ -79,12 +90,29 @@ public struct TrainingManifest: Sendable, Equatable {
         timeColumn = spine.timeColumn
         self.columns = columns
         self.assertedStreams = assertedStreams
+        self.unreadable = unreadable
+        split = request.split
+        self.splitRows = splitRows
+        digest = Self.digest(of: table, columns)
         codeVersion = Self.codeVersion
-        let identity = [
+        var identity = [
             service, versions.digest.description, mode.rawValue, "\(basis.value)",
             spine.digest.description, timeColumn, "\(Self.codeVersion)",
         ]
+        if let split { identity.append(split.json(rows: []).text) }
         id = "ts-" + SHA256.digest(identity.joined(separator: "\n")).description.prefix(12)
+    }
+
+    private static func digest(of table: Table, _ columns: [Column]) -> Digest {
+        let known = Dictionary(
+            columns.map { ($0.field.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        let lines = table.columns.map { column in
+            JSON.array([
+                .string(column.name), .string(column.type.rawValue),
+                .string((known[column.name] ?? column.digest).description),
+            ]).text
+        }
+        return SHA256.digest(lines.joined(separator: "\n"))
     }
 
     /// The record's value.
@@ -97,7 +125,15 @@ public struct TrainingManifest: Sendable, Equatable {
             .init("spine", spineJSON), .init("spine_digest", .string(spineDigest.description)),
             .init("time_column", .string(timeColumn)),
             .init("code_version", .integer(Int64(codeVersion))),
+            .init("digest", .string(digest.description)),
             .init("asserted_streams", .array(assertedStreams.map { .string($0) })),
+            .init(
+                "unreadable",
+                .object(
+                    unreadable.sorted { $0.key < $1.key }.map {
+                        .init($0.key, .integer(Int64($0.value)))
+                    })),
+            .init("split", split?.json(rows: splitRows) ?? .null),
             .init("columns", .array(columns.map(\.json))),
         ])
     }
@@ -105,9 +141,10 @@ public struct TrainingManifest: Sendable, Equatable {
     private var spineJSON: JSON {
         switch spine {
         case .artifact(let digest): .object([.init("artifact", .string(digest.description))])
-        case .stream(let name, let version):
+        case .stream(let name, let version, let label):
             .object([
                 .init("stream", .string(name)), .init("version", .integer(Int64(version))),
+                .init("label", label?.json ?? .null),
             ])
         }
     }
@@ -140,6 +177,7 @@ public struct TrainingRecipe: Sendable, Equatable {
     public let spineDigest: String
     public let timeColumn: String
     public let codeVersion: Int
+    public let split: TrainingSplit?
     /// By column name.
     public let digests: [(column: String, digest: String)]
 
@@ -162,13 +200,20 @@ public struct TrainingRecipe: Sendable, Equatable {
         codeVersion = Int(try need("code_version", json["code_version"]?.integerValue))
         if let stream = json["spine"]?["stream"]?.stringValue {
             let version = json["spine"]?["version"]?.integerValue
-            spine = .stream(stream, version: Int(try need("spine", version)))
+            var label: SpineLabel?
+            if let json = json["spine"]?["label"] { label = try SpineLabel(json) }
+            spine = .stream(stream, version: Int(try need("spine", version)), label: label)
         } else {
             spine = .artifact(
                 try need(
                     "spine", json["spine"]?["artifact"]?.stringValue.flatMap(Digest.init(hex:))))
         }
         spineDigest = try need("spine_digest", json["spine_digest"]?.stringValue)
+        if let json = json["split"], json != .null {
+            split = try TrainingSplit(json)
+        } else {
+            split = nil
+        }
         digests = (json["columns"]?.arrayValue ?? []).map {
             ($0["name"]?.stringValue ?? "", $0["digest"]?.stringValue ?? "")
         }

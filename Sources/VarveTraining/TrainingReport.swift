@@ -35,6 +35,7 @@ public struct TrainingReport {
             \(escaped(text("mode"))), basis \(escaped(text("basis"))), definitions
             <code>\(escaped(String((manifest["definitions"]?["digest"]?.stringValue ?? "").prefix(16))))</code>.
             \(asserted)</p>
+            \(unreadable)
             <h2>Leak meter</h2>
             <p>Cells that would differ if late and corrected data were used (<i>corrected</i>), and if
             each row were joined with the newest values of its key (<i>newest</i>).</p>
@@ -55,6 +56,13 @@ public struct TrainingReport {
         if streams.isEmpty { return "Known times are the log's own." }
         return "Known times of \(escaped(streams.joined(separator: ", "))) are asserted by their "
             + "definitions."
+    }
+
+    private var unreadable: String {
+        (manifest["unreadable"]?.objectValue ?? []).map { stream in
+            "<p>\(stream.value.text) records of <code>\(escaped(stream.name))</code> below the basis "
+                + "cannot be read by its definition, and are in no cell.</p>"
+        }.joined()
     }
 
     private func text(_ name: String) -> String {

@@ -3,6 +3,7 @@ public import VarveFeatures
 public import VarveFormats
 public import VarveLog
 public import VarveProjections
+public import VarveSystem
 
 /// A built training set: the spine's columns, the service's columns, and the manifest by which it
 /// can be made again.
@@ -20,10 +21,14 @@ public struct TrainingSet: Sendable {
         /// The first position that is not used.
         public var basis: Position
         public var threads: Int
+        /// Which rows are for what; nil does not tell them apart.
+        public var split: TrainingSplit?
+        /// Where facts go that do not fit in memory; nil keeps all of them there.
+        public var memory: MemoryLimit?
 
         public init(
             service: String, definitions: Definitions, versions: ServiceVersions,
-            mode: TrainingMode, basis: Position, threads: Int = 2
+            mode: TrainingMode, basis: Position, threads: Int = 2, memory: MemoryLimit? = nil
         ) {
             self.service = service
             self.definitions = definitions
@@ -31,6 +36,7 @@ public struct TrainingSet: Sendable {
             self.mode = mode
             self.basis = basis
             self.threads = threads
+            self.memory = memory
         }
 
         /// The service made ready.
@@ -43,13 +49,32 @@ public struct TrainingSet: Sendable {
         }
     }
 
-    /// Steps of a build, for whoever watches.
-    public enum Progress: Sendable {
-        /// Positions of the log folded so far.
-        case folded(Position, of: Position)
-        /// Rows computed since the last report.
-        case rows(Int)
+    /// How much memory a build may take, and where facts go beyond that.
+    public struct MemoryLimit: Sendable {
+        /// Bytes for the spine, the set's cells and the facts together. What is being read or swept
+        /// at the moment comes on top, a file or a partition for each thread.
+        public var bytes: Int
+        public var files: any FileSystem
+        /// A directory for files that exist only while the build does.
+        public var directory: String
+
+        public init(bytes: Int, files: any FileSystem, directory: String) {
+            self.bytes = bytes
+            self.files = files
+            self.directory = directory
+        }
     }
+
+    /// Steps of a build, for whoever watches. Reports come from all threads.
+    public enum Progress: Sendable, Equatable {
+        /// So many more facts of a stream were read.
+        case facts(Int, stream: String)
+        /// So many more rows were answered from a view, of that many.
+        case rows(Int, of: Int, view: String)
+    }
+
+    /// Is told of each step; what it throws ends the build, of which nothing stays.
+    public typealias Watcher = @Sendable (Progress) throws -> Void
 
     /// Builds a set: sweeps facts and rows key by key, in order of time.
     /// - Parameter offline: where the log's records are as typed columns already; nil reads the
@@ -57,7 +82,7 @@ public struct TrainingSet: Sendable {
     public init(
         _ log: Log, _ request: Request, _ spine: Spine, source: SpineSource,
         offline: OfflineStore? = nil,
-        progress: @escaping @Sendable (Progress) -> Void = { _ in }
+        progress: @escaping Watcher = { _ in }
     ) throws {
         guard request.basis.value >= 0, request.basis <= log.commitPosition else {
             throw TrainingError.badBasis(request.basis.value, end: log.commitPosition.value)
@@ -65,7 +90,8 @@ public struct TrainingSet: Sendable {
         let plan = try request.plan()
         let result = try TrainingSweep(
             log: log, offline: offline, definitions: request.definitions, plan: plan, spine: spine,
-            mode: request.mode, basis: request.basis, threads: request.threads, progress: progress
+            mode: request.mode, basis: request.basis, threads: request.threads,
+            memory: request.memory, progress: progress
         ).run()
         let added = Set(plan.addedColumns(to: spine.table).map(\.name))
         let made = try Parallel.map(
@@ -79,14 +105,29 @@ public struct TrainingSet: Sendable {
                 leaks: result.leaks[index], latestDiffers: result.latestDiffers[index])
             return (column, summary)
         }
-        let columns =
+        var columns =
             spine.table.columns + made.map(\.0).filter { added.contains($0.name) }
+        var splitRows: [(name: String, count: Int)] = []
+        if let split = request.split {
+            guard !columns.contains(where: { $0.name == TrainingSplit.column }) else {
+                throw TrainingError.badSplit(
+                    "there is a column \(TrainingSplit.column) already, rename it")
+            }
+            let (column, rows) = split.column(for: spine)
+            columns.append(column)
+            splitRows = rows
+        }
         let summaries = made.map(\.1)
         let asserted = request.definitions.streams
             .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()
+        table = Table(columns: columns)
+        var unreadable = result.unreadable
+        if case .stream(let name, _, _) = source, let found = spine.unreadable {
+            unreadable[name] = found.count
+        }
         manifest = TrainingManifest(
             request: request, spine: spine, source: source, columns: summaries,
-            assertedStreams: asserted)
-        table = Table(columns: columns)
+            assertedStreams: asserted, unreadable: unreadable,
+            splitRows: splitRows, table: table)
     }
 }

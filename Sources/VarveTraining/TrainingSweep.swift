@@ -18,7 +18,8 @@ struct TrainingSweep {
     let mode: TrainingMode
     let basis: Position
     let threads: Int
-    let progress: @Sendable (TrainingSet.Progress) -> Void
+    let memory: TrainingSet.MemoryLimit?
+    let progress: TrainingSet.Watcher
 
     /// What came out, one element for each column of the service.
     struct Result {
@@ -27,6 +28,9 @@ struct TrainingSweep {
         var leaks: [Int]
         /// Cells that a plain join on the newest values would fill differently.
         var latestDiffers: [Int]
+        /// Records below the basis that their stream's definition cannot read, by stream name;
+        /// streams without any are left out.
+        var unreadable: [String: Int] = [:]
     }
 
     /// One column of the service that is a view's feature.
@@ -46,6 +50,7 @@ struct TrainingSweep {
     private var columns: [ServiceDefinition.Feature] { plan.service.features }
 
     func run() throws -> Result {
+        let spill = try self.spill()
         let none = columns.map { FeatureCells(type: $0.field.type, count: spine.rowCount) }
         let zeros = Array(repeating: 0, count: columns.count)
         var result = Result(cells: none, leaks: zeros, latestDiffers: zeros)
@@ -62,12 +67,26 @@ struct TrainingSweep {
         for stream in streams {
             try sweep(
                 stream, wanted.filter { definitions.views[$0.view].streamName == stream },
-                &ways, &result)
+                spill, &ways, &result)
         }
         result.cells = ways.chosen
         fillInputs(&result)
         if hasOnDemand { computeOnDemand(ways, &result) }
         return result
+    }
+
+    /// What is left for facts after the spine and the cells of the set.
+    private func spill() throws(TrainingError) -> FactStore.Spill? {
+        guard let memory else { return nil }
+        let hasOnDemand = columns.contains { if case .onDemand = $0 { true } else { false } }
+        let needed =
+            spine.table.byteCount
+            + spine.rowCount * (columns.count * (hasOnDemand ? 27 : 9) + 20)
+        guard needed <= memory.bytes else {
+            throw .overMemory(needed: needed, limit: memory.bytes)
+        }
+        return FactStore.Spill(
+            files: memory.files, directory: memory.directory, budget: memory.bytes - needed)
     }
 
     private func viewColumns() -> [ViewColumn] {
@@ -90,7 +109,8 @@ extension TrainingSweep {
     private static let positionsPerPiece: Int64 = 100_000
 
     private func sweep(
-        _ name: String, _ wanted: [ViewColumn], _ ways: inout Ways, _ result: inout Result
+        _ name: String, _ wanted: [ViewColumn], _ spill: FactStore.Spill?, _ ways: inout Ways,
+        _ result: inout Result
     ) throws {
         let times = spineTimes()
         var views: [(view: ViewDefinition, columns: [ViewColumn], rows: KeyedRows, shift: Int)] = []
@@ -112,22 +132,24 @@ extension TrainingSweep {
         let readers = views.map {
             FactReader($0.view, stream, $0.rows, partitionShift: $0.shift)
         }
-        var batches = try facts(stream, readers)
+        let facts = try facts(stream, readers, spill)
+        if facts.unreadable > 0 { result.unreadable[stream.name] = facts.unreadable }
+        let store = facts.store
         for (index, view) in views.enumerated() {
             let request = PartitionSweep.Request(
                 view: view.view, stream: stream, features: view.columns.map(\.feature),
                 rows: view.rows, partitionShift: view.shift,
                 isAsKnown: mode == .asKnown, newest: spine.newestTime.microseconds,
                 keepsOthers: !ways.others.isEmpty)
-            let mine = batches.map { $0[index] }
-            for piece in batches.indices { batches[piece][index] = FactBatch.none }
+            let (count, name) = (spine.rowCount, view.view.name)
             let answers = try Parallel.map(
                 request.partitionCount, threads: threads, name: "sweep"
             ) { PartitionSweep(request) } _: { sweep, partition in
-                let answers = sweep.run(partition, mine)
-                progress(.rows(answers.places.count))
+                let answers = sweep.run(partition, try store.slices(view: index, partition))
+                try progress(.rows(answers.places.count, of: count, view: name))
                 return answers
             }
+            store.drop(view: index)
             try place(answers, request, view.columns, &ways, &result)
         }
     }
@@ -180,33 +202,51 @@ extension TrainingSweep {
     private enum Piece: Sendable {
         case file(String)
         case log(Range<Position>)
-        case table(Table, replaced: [Int64])
+        case table(Table, replaced: [Int64], unreadable: Int)
+    }
+
+    /// What was read of a stream.
+    private struct Facts {
+        let store: FactStore
+        /// Records that the definition cannot read.
+        var unreadable: Int
     }
 
     /// The facts of a stream below the basis for each reader: from the offline store's files as far
     /// as they go, then from the log.
     private func facts(
-        _ stream: StreamDefinition, _ readers: [FactReader]
-    ) throws -> [[FactBatch]] {
+        _ stream: StreamDefinition, _ readers: [FactReader], _ spill: FactStore.Spill?
+    ) throws -> Facts {
         // Files have no rows for retractions, so that amendments take the log's word.
         guard let offline, stream.id == nil else {
-            return try read(logPieces(stream, from: Position(0)), stream, readers)
+            return try read(logPieces(stream, from: Position(0)), stream, readers, spill)
         }
         return try offline.reading(stream.name) { files in
-            guard try files.paths.allSatisfy({ try offline.holds($0, stream) }) else {
-                return try read(logPieces(stream, from: Position(0)), stream, readers)
-            }
-            return try read(
+            guard let unreadable = unreadable(in: files, stream),
+                try files.paths.allSatisfy({ try offline.holds($0, stream) })
+            else { return try read(logPieces(stream, from: Position(0)), stream, readers, spill) }
+            var facts = try read(
                 files.paths.map { .file($0) } + logPieces(stream, from: files.end), stream,
-                readers)
+                readers, spill)
+            facts.unreadable += unreadable
+            return facts
         }
+    }
+
+    /// How many records below the basis files leave out; nil when only the log can tell: some were
+    /// read by another definition, or lie on both sides of the basis.
+    private func unreadable(in files: OfflineStore.Files, _ stream: StreamDefinition) -> Int? {
+        guard let found = files.unreadable else { return 0 }
+        guard found.definition == stream.digest.description else { return nil }
+        if found.first >= basis { return 0 }
+        return files.end <= basis ? found.count : nil
     }
 
     private func logPieces(_ stream: StreamDefinition, from start: Position) throws -> [Piece] {
         if stream.id != nil {
             // A later record may end any earlier one: all are read together.
             let rows = try StreamRows.read(log, stream, start..<max(start, basis))
-            return [.table(rows.table, replaced: rows.replaced)]
+            return [.table(rows.table, replaced: rows.replaced, unreadable: rows.unreadable)]
         }
         if !log.streams().contains(where: { $0.name.name == stream.name }) { return [] }
         var pieces: [Piece] = []
@@ -220,26 +260,36 @@ extension TrainingSweep {
     }
 
     private func read(
-        _ pieces: [Piece], _ stream: StreamDefinition, _ readers: [FactReader]
-    ) throws -> [[FactBatch]] {
+        _ pieces: [Piece], _ stream: StreamDefinition, _ readers: [FactReader],
+        _ spill: FactStore.Spill?
+    ) throws -> Facts {
+        let store = FactStore(
+            pieces: pieces.count, partitions: readers.map(\.partitionCount), spill: spill)
         let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.fields) }
             .union(["_position", "_event_time", "_known_time"])
         let (log, offline, basis) = (log, offline, basis)
         let progress = progress
-        return try Parallel.map(pieces.count, threads: threads, name: "facts") {
-        } _: { _, number in
+        let unreadable = try Parallel.map(pieces.count, threads: threads, name: "facts") {
+        } _: { _, number -> Int in
             var table = Table()
             var replaced: [Int64] = []
+            var unreadable = 0
             switch pieces[number] {
             case .file(let path):
                 if let offline { table = try offline.table(path, columns: fields) }
             case .log(let range):
-                table = try StreamRows.read(log, stream, range).table
-                progress(.folded(range.upperBound, of: basis))
-            case .table(let all, let ends): (table, replaced) = (all, ends)
+                let rows = try StreamRows.read(log, stream, range)
+                (table, unreadable) = (rows.table, rows.unreadable)
+            case .table(let all, let ends, let left):
+                (table, replaced, unreadable) = (all, ends, left)
             }
-            return readers.map { $0.batch(table, basis: basis.value, replaced: replaced) }
+            try progress(.facts(table.rowCount, stream: stream.name))
+            try store.put(
+                number,
+                readers.map { $0.batch(table, basis: basis.value, replaced: replaced) })
+            return unreadable
         }
+        return Facts(store: store, unreadable: unreadable.reduce(0, +))
     }
 }
 

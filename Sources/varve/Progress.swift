@@ -3,7 +3,7 @@ import VarveSystem
 /// Shows how far long work has come, with rate and time to go: on a terminal only.
 struct Progress {
     private let label: String
-    private let total: Int
+    private var total: Int
     private let isShown: Bool
     private let start: ContinuousClock.Instant
     private var lastShown: ContinuousClock.Instant
@@ -35,6 +35,12 @@ struct Progress {
         StandardStream.error.write(
             "\r\(label): \(percent)%  \(done.grouped) of \(total.grouped)"
                 + "  \(Int(rate).grouped)/s  \(Int(left.rounded(.up))) s to go\u{1B}[K")
+    }
+
+    /// The same when it has become known how much there is to do.
+    mutating func advance(_ count: Int, of total: Int) {
+        self.total = total
+        advance(count)
     }
 
     /// Clears the line.

@@ -150,6 +150,16 @@ import VarveFormats
         }
     }
 
+    @Test func `a group of fewer children than none is refused`() {
+        // A root of one child, and a group whose count of children is the least int64.
+        var footer: [UInt8] = [0x29, 0x2c, 0x48, 1, 0x72, 0x15, 2, 0, 0x48, 1, 0x63, 0x15]
+        footer += [UInt8](repeating: 0xff, count: 9) + [1, 0, 0x16, 0, 0]
+        let magic = Array("PAR1".utf8)
+        let file = magic + footer + [UInt8(footer.count), 0, 0, 0] + magic
+        let error = #expect(throws: ParquetError.self) { try ParquetFile.decode(file.raw) }
+        #expect(error?.description.contains("-9223372036854775808") == true)
+    }
+
     @Test func `a file that claims more rows than the limit is refused`() {
         var column = Column(name: "c", type: .int64)
         for _ in 0..<100_000 { column.appendNull() }

@@ -31,7 +31,7 @@ import VarveTestSupport
                     let result = try TrainingSweep(
                         log: log.log, offline: nil, definitions: history.definitions, plan: plan,
                         spine: spine, mode: mode, basis: Position(basis), threads: threads,
-                        progress: { _ in }
+                        memory: nil, progress: { _ in }
                     ).run()
                     Self.expect(result, twin, plan, "seed \(seed), basis \(basis), \(mode)")
                 }
@@ -57,7 +57,7 @@ import VarveTestSupport
                     try TrainingSweep(
                         log: log.log, offline: offline, definitions: history.definitions,
                         plan: plan, spine: spine, mode: mode, basis: Position(basis), threads: 2,
-                        progress: { _ in }
+                        memory: nil, progress: { _ in }
                     ).run()
                 }
                 for (index, column) in plan.columns.enumerated() {
@@ -69,9 +69,75 @@ import VarveTestSupport
                     }
                 }
                 #expect(results[0].leaks == results[1].leaks)
+                #expect(results[0].unreadable == results[1].unreadable)
+                if basis > 40 {
+                    #expect(results[0].unreadable == history.unreadable, "seed \(seed)")
+                }
                 #expect(results[0].latestDiffers == results[1].latestDiffers)
             }
         }
+    }
+
+    @Test(arguments: 1...6)
+    func `facts beyond the memory limit go to a file, and no cell shows it`(seed: UInt64) throws {
+        let log = try TemporaryLog()
+        let history = try RandomHistory(seed: seed, log)
+        let catalog = try CatalogPlan(history.document, CatalogProjection(log.log).catalog)
+        try log.append(catalog.records(time: log.clock.now()), to: Log.catalogName.name)
+        try history.append(batches: 60)
+        let plan = try Self.plan(history)
+        let spine = try Self.spine(history, plan, rows: 40)
+        let place = log.root.path + "/spill"
+        func sweep(
+            _ offline: OfflineStore?, bytes: Int?, _ watch: @escaping TrainingSet.Watcher = { _ in }
+        ) throws -> TrainingSweep.Result {
+            try TrainingSweep(
+                log: log.log, offline: offline, definitions: history.definitions, plan: plan,
+                spine: spine, mode: .asKnown, basis: log.log.commitPosition, threads: 2,
+                memory: bytes.map {
+                    TrainingSet.MemoryLimit(
+                        bytes: $0, files: PosixFileSystem(), directory: place)
+                }, progress: watch
+            ).run()
+        }
+        let all = try sweep(nil, bytes: nil)
+        let error = #expect(throws: TrainingError.self, "less than the rows take") {
+            try sweep(nil, bytes: 1000)
+        }
+        guard case .overMemory(let needed, limit: 1000)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect((try? PosixFileSystem().list(place)) == nil)
+        // Enough for the rows: of the facts, none stays in memory, or some do.
+        let store = try Self.store(log)
+        for (offline, bytes) in [(nil, needed), (store, needed), (store, needed + 2000)] {
+            let part = try sweep(offline, bytes: bytes)
+            for (index, column) in plan.columns.enumerated() {
+                for row in 0..<spine.rowCount {
+                    #expect(
+                        all.cells[index].isIdentical(row, to: part.cells[index], row),
+                        "seed \(seed), \(bytes) bytes, \(column.name)[\(row)]")
+                }
+            }
+            #expect(all.leaks == part.leaks)
+            let left = try PosixFileSystem().list(place)
+            #expect(left == [], "a file was used, and went away")
+        }
+        // Stopped while facts lie in the file: nothing stays either.
+        let steps = Monitor(0)
+        #expect(throws: TrainingError.cancelled) {
+            try sweep(store, bytes: needed) { step in
+                guard case .rows = step else { return }
+                let count = steps.withLock { steps in
+                    steps += 1
+                    return steps
+                }
+                if count == 3 { throw TrainingError.cancelled }
+            }
+        }
+        let left = try PosixFileSystem().list(place)
+        #expect(left == [])
     }
 
     /// An offline store of all that the log holds now, in several files for each day.

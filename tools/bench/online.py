@@ -107,15 +107,16 @@ class Node:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def lines(count, entities, first, step, now, seed):
-    """NDJSON of payments; with a step, entities come one after the other, else at random."""
+def lines(count, entities, first, step, now, seed, part=0, parts=1):
+    """NDJSON of payments: with a step, entities one after the other at any time of six days; else at
+    random, in order of time, one part of a day."""
     generator = random.Random(seed)
     below = generator.random
     made = []
     for index in range(count):
         user = (first + index * step) % entities if step else int(below() * entities)
         at = int((now - below() * 6 * DAY) * 1000) if step else int(
-            (now - DAY + index * DAY / count) * 1000)
+            (now - DAY + (part + index / count) * DAY / parts) * 1000)
         made.append('{"t":%d,"user":"%012d","shop":"s%d","land":"l%d","amount":%.2f,"items":%d}'
                     % (at, user, below() * 20000, below() * 200, below() * 500, 1 + below() * 9))
     return "\n".join(made).encode()
@@ -197,7 +198,7 @@ def batches_over_http(node, now, results):
 
 
 def hot_key(node, now, results):
-    ingest(node, "hot", [lines(250_000, 1, 0, 0, now, seed) for seed in range(4)])
+    ingest(node, "hot", [lines(250_000, 1, 0, 0, now, part, part, 4) for part in range(4)])
     key = "h:" + "0" * 12
     names = [name for name, *_ in FIELDS]
     found = benchmark(node.port, ["HMGET", key, *names], 64, 200_000, connections=1)
@@ -209,7 +210,7 @@ def hot_key(node, now, results):
 
 def ingestion(node, now, results):
     # Made before the clock runs; several connections would only fight for the same cores.
-    made = [lines(200_000, 100_000, 0, 0, now, seed) for seed in range(10)]
+    made = [lines(200_000, 100_000, 0, 0, now, part, part, 10) for part in range(10)]
     seconds = ingest(node, "rate", made)
     status = {each["view"]: each for each in node.status()["views"]}
     rates = {name: {"keys": status[name]["keys"],

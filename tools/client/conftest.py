@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +53,9 @@ def apply(client: varve.Client, *definitions: Any) -> None:
     """
     client.apply(varve.Definitions(*definitions))
     client.append(f"nudge.{client.position().rpartition('@')[2]}", [{}])
+    deadline = time.monotonic() + 30
+    while client.status().lag and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def departures() -> list[dict[str, Any]]:
@@ -66,10 +70,13 @@ def departures() -> list[dict[str, Any]]:
 def small_onnx() -> bytes:
     """A model of the four columns of `ArrivalDelay`."""
     from skl2onnx import to_onnx
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
 
     rows = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    model = LogisticRegression().fit(rows, rows.sum(axis=1) > 0)
+    # Features may be missing: a model that answers NaN then is of no use.
+    model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(rows, rows.sum(axis=1) > 0)
     graph = to_onnx(model, rows[:1], options={id(model): {"zipmap": False}})
     return bytes(graph.SerializeToString())
 

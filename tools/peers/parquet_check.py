@@ -71,7 +71,7 @@ def check(path):
     quoted = str(path).replace("'", "''")
     readers = {
         "pyarrow": lambda: pq.read_table(path),
-        "duckdb": lambda: connection.execute(f"from read_parquet('{quoted}')").to_arrow_table(),
+        "duckdb": lambda: connection.sql(f"from read_parquet('{quoted}')").to_arrow_table(),
         "polars": lambda: pl.read_parquet(path).to_arrow(),
     }
     for name, read in readers.items():
@@ -96,9 +96,10 @@ def check_statistics(path, dump):
                 return f"{column['name']}: null_count {statistics.null_count}"
             if not statistics.has_min_max:
                 continue
-            low, high = statistics.min, statistics.max
             if column["type"] == "timestamp":
                 low, high = statistics.min_raw, statistics.max_raw
+            else:
+                low, high = statistics.min, statistics.max
             key = (lambda t: t.encode()) if column["type"] == "string" else (lambda v: v)
             if present and (key(low), key(high)) != (min(map(key, present)), max(map(key, present))):
                 return f"{column['name']}: bounds {low!r} to {high!r}"

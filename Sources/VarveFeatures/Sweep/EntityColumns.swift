@@ -9,13 +9,12 @@ struct EntityColumns {
     /// Where each entity begins, and where the last one ends.
     private(set) var starts: [Int] = []
 
-    /// Collects a partition from batches, which come in order of position wherever event times are
-    /// equal.
-    mutating func gather(
-        _ batches: [FactBatch], _ partition: Int, entities: Range<Int>, lanes laneCount: Int
-    ) {
+    /// Collects a partition from its slices, which come in order of position wherever event times
+    /// are equal.
+    mutating func gather(_ parts: [FactSlice], entities: Range<Int>, lanes laneCount: Int) {
         starts = Array(repeating: 0, count: entities.count + 1)
-        let slices = batches.map { $0.starts[partition]..<$0.starts[partition + 1] }
+        let batches = parts.map(\.batch)
+        let slices = parts.map(\.range)
         for (batch, slice) in zip(batches, slices) {
             for index in slice { starts[Int(batch.entities[index]) - entities.lowerBound + 1] += 1 }
         }

@@ -25,13 +25,16 @@ public struct FactBatch: Sendable {
     /// No facts, of no partition.
     public static let none = FactBatch(lanes: [])
 
+    /// How many lanes its view has.
+    public var laneCount: Int { lanes.count }
+
     /// Facts in the batch.
     public var count: Int { entities.count }
 
     /// Bytes of memory, roughly.
     public var byteCount: Int {
         lanes.reduce(count * 20 + replacedTimes.count * 8) {
-            $0 + $1.states.count + $1.words.count * 8 + $1.texts.count * 24
+            $0 + $1.states.count + $1.words.count * 8 + $1.texts.count * 32
         }
     }
 }
@@ -50,7 +53,8 @@ public struct FactReader: Sendable {
     private let stream: StreamDefinition
     private let rows: KeyedRows
     private let partitionShift: Int
-    private let partitionCount: Int
+    /// How many partitions there are.
+    public let partitionCount: Int
     private let sources: [Source]
     /// Fields that expressions read.
     private let evaluated: [Int]

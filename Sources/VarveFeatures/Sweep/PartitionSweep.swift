@@ -100,7 +100,8 @@ public struct PartitionSweep {
     }
 
     /// Sweeps one partition.
-    public mutating func run(_ partition: Int, _ batches: [FactBatch]) -> Answers {
+    /// - Parameter slices: its facts, in the order of their batches.
+    public mutating func run(_ partition: Int, _ slices: [FactSlice]) -> Answers {
         let rows = request.rows
         let first = partition << request.partitionShift
         let end = min(rows.keys.count, (partition + 1) << request.partitionShift)
@@ -109,8 +110,7 @@ public struct PartitionSweep {
         let zeros = Array(repeating: 0, count: none.count)
         var answers = Answers(places: places, cells: none, leaks: zeros, latestDiffers: zeros)
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
-        facts.gather(
-            batches, partition, entities: first..<end, lanes: request.plan.lanes.count)
+        facts.gather(slices, entities: first..<end, lanes: request.plan.lanes.count)
         answers.factCount = facts.eventTimes.count
         for entity in first..<end {
             sweep(

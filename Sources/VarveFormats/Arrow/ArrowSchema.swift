@@ -28,6 +28,9 @@ enum ArrowFormat {
 
     /// The most columns a schema may have.
     static let columnLimit = 16_384
+    /// The most bytes of names, keys and values a schema may have: they may share bytes, so that a
+    /// small schema could stand for many.
+    static let schemaTextLimit = 16 << 20
     /// The most bytes that the compressed body of one record batch may expand to.
     static let expandedBodyLimit = 1 << 30
     /// The most bytes of text in one record batch, unless a single row has more.
@@ -115,9 +118,19 @@ struct ArrowSchema: Sendable {
             throw .unsupported("\(count) columns, expected at most \(ArrowFormat.columnLimit)")
         }
         var names: Set<String> = []
+        var textLeft = ArrowFormat.schemaTextLimit
+        func counted(_ text: String?) throws(ArrowError) -> String {
+            let text = text ?? ""
+            textLeft -= text.utf8.count
+            guard textLeft >= 0 else {
+                throw .unsupported(
+                    "a schema of more than \(ArrowFormat.schemaTextLimit) bytes of text")
+            }
+            return text
+        }
         for index in 0..<count {
             let field = try schema.table(1, at: index)
-            let name = try field.text(0) ?? ""
+            let name = try counted(try field.text(0))
             guard names.insert(name).inserted else {
                 throw .unsupported("two columns are named \(name), expected different names")
             }
@@ -125,7 +138,7 @@ struct ArrowSchema: Sendable {
         }
         for index in 0..<(try schema.tableCount(2)) {
             let pair = try schema.table(2, at: index)
-            metadata.append((try pair.text(0) ?? "", try pair.text(1) ?? ""))
+            metadata.append((try counted(try pair.text(0)), try counted(try pair.text(1))))
         }
     }
 

@@ -35,6 +35,9 @@ public struct Column: Sendable, Equatable {
     var offsets: [Int]
     var bytes: [UInt8] = []
 
+    /// Bytes of memory, roughly.
+    public var byteCount: Int { 8 * (words.count + offsets.count) + bytes.count + count / 4 }
+
     /// One cell with its value.
     public enum Cell: Sendable, Hashable {
         case null

@@ -13,6 +13,9 @@ public struct Table: Sendable, Equatable {
         checkInvariants()
     }
 
+    /// Bytes of memory, roughly.
+    public var byteCount: Int { columns.reduce(0) { $0 + $1.byteCount } }
+
     /// Rows of every column; 0 without columns.
     public var rowCount: Int { columns.first?.count ?? 0 }
 

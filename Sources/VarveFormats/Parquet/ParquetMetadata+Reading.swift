@@ -71,7 +71,9 @@ extension ParquetSchemaElement {
                 physical = known
             case (3, .int32): repetition = try reader.integer()
             case (4, .binary): name = try reader.text()
-            case (5, .int32): childCount = try reader.integer()
+            case (5, .int32):
+                let count = try reader.integer()
+                childCount = Int64(try reader.checked(count, atMost: Int(Int32.max)))
             case (6, .int32): converted = try reader.integer()
             case (10, .structure): logical = try ParquetLogical.read(&reader)
             default: try reader.skip(field.type)

@@ -49,6 +49,11 @@ struct ThriftReader: ~Escapable {
     /// An integer of any width.
     mutating func integer() throws(ByteError) -> Int64 { try bytes.varint() }
 
+    /// Checks a count that was just read against what it may be.
+    func checked(_ count: Int64, atMost limit: Int) throws(ByteError) -> Int {
+        try bytes.checked(count, atMost: limit)
+    }
+
     /// An integer of one byte.
     mutating func byte() throws(ByteError) -> Int8 { try bytes.integer() }
 

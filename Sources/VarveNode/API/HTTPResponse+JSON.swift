@@ -43,7 +43,8 @@ extension HTTPResponse {
         case let error as TrainingError:
             switch error {
             case .unknownService: status = .notFound
-            case .badSpine, .badBasis: status = .badRequest
+            case .badSpine, .badBasis, .badSplit, .overMemory: status = .badRequest
+            case .cancelled: status = .conflict
             case .badManifest: status = .internalServerError
             case .notReproduced: status = .conflict
             }

@@ -36,7 +36,7 @@ extension NodeAPI {
         var problems = node.projector.status().compactMap { status in
             status.blocked.map { "projection \(status.name) stands still: \($0)" }
         }
-        if let failure = node.log.failure { problems.append("\(failure)") }
+        if let failure = node.log.failure ?? node.log.shortage { problems.append("\(failure)") }
         let unreadable = node.monitoring.unreadable
         if unreadable.count > 0 {
             problems.append(
@@ -63,6 +63,12 @@ extension NodeAPI {
                 .init("reason", .string(found.reason)),
             ])
         }
+        let offline = node.offline.unreadable.sorted { $0.key < $1.key }.map { stream, found in
+            JSON.object([
+                .init("stream", .string(stream)), .init("records", .integer(Int64(found.count))),
+                .init("first", position(found.first, node)),
+            ])
+        }
         return .object([
             .init("log", position(node.log.commitPosition, node)),
             .init("epoch", .integer(Int64(node.log.epoch))),
@@ -84,6 +90,7 @@ extension NodeAPI {
             .init("online_generation", .integer(Int64(online.generation.number))),
             .init("snapshot_problem", node.online.snapshotProblem.map { .string($0) } ?? .null),
             .init("views", .array(views)), .init("unreadable", .array(unreadable)),
+            .init("offline_unreadable", .array(offline)),
             .init(
                 "needs_rebuild", .array(node.viewsToRebuild().map { .string($0) })),
             .init(

@@ -10,24 +10,47 @@ extension NodeAPI {
         [
             Route(
                 "POST", "/v1/training-sets",
-                "Builds a set for the spine in the body (CSV, Parquet or Arrow), or ?spine_stream=:"
-                    + " service=, mode=, basis=, time=, format=csv|arrow|parquet"
+                "Builds a set for the spine in the body (CSV, Parquet or Arrow), or ?spine_stream="
+                    + " with label=, label_delay=: service=, mode=, basis=, time=, split=, gap=,"
+                    + " threads=, memory=, format=csv|arrow|arrows|parquet; job=true answers at once"
             ) { call in
                 let format = try Self.format(call)
-                let stream = call.request.query("spine_stream")
                 let mode = call.request.query("mode") ?? TrainingMode.asKnown.rawValue
                 guard let mode = TrainingMode(rawValue: mode) else {
                     throw NodeError.badRequest(
                         "mode is \"\(mode)\", expected "
                             + TrainingMode.allCases.map(\.rawValue).joined(separator: " or "))
                 }
-                let set = try node.createTrainingSet(
-                    Node.TrainingSetRequest(
-                        service: try call.required("service"),
-                        spine: stream.map { .stream($0) } ?? .file(call.request.body), mode: mode,
-                        basis: try call.request.query("basis").map { try position($0, node) },
-                        timeColumn: call.request.query("time") ?? "time"))
-                return Self.answer(set, format)
+                let request = Node.TrainingSetRequest(
+                    service: try call.required("service"), spine: try Self.spine(call), mode: mode,
+                    basis: try call.request.query("basis").map { try position($0, node) },
+                    timeColumn: call.request.query("time") ?? "time",
+                    split: try call.request.query("split").map {
+                        try TrainingSplit(cutoffs: $0, gap: call.request.query("gap"))
+                    }, resources: try Self.resources(call))
+                if try call.flag("job") {
+                    let job = try node.jobs.start(
+                        service: request.service,
+                        try node.trainingWork(service: request.service)
+                    ) { try node.createTrainingSet(request, progress: $0) }
+                    return .json(try node.jobs.status(job), status: .accepted)
+                }
+                return Self.answer(try node.createTrainingSet(request), format)
+            },
+            Route("GET", "/v1/jobs", "Training sets that are built in the background") { _ in
+                .json(["jobs": .array(node.jobs.all())])
+            },
+            Route("GET", "/v1/jobs/*", "How far a training set has come") { call in
+                .json(try node.jobs.status(call.values[0]))
+            },
+            Route("DELETE", "/v1/jobs/*", "Stops building a training set: nothing of it is kept") {
+                .json(try node.jobs.cancel($0.values[0]))
+            },
+            Route(
+                "GET", "/v1/jobs/*/set", "The set that was built, once; format=csv|arrow|arrows|parquet"
+            ) { call in
+                let format = try Self.format(call)
+                return Self.answer(try node.jobs.take(call.values[0]), format)
             },
             Route("GET", "/v1/training-sets", "Manifests of all training sets") { _ in
                 .json(["training_sets": .array(node.registry.registry.allManifests)])
@@ -45,7 +68,7 @@ extension NodeAPI {
                 "POST", "/v1/training-sets/*/verify",
                 "Builds a set again and compares every column with its manifest"
             ) { call in
-                let set = try node.reproduceTrainingSet(call.values[0])
+                let set = try node.reproduceTrainingSet(call.values[0], try Self.resources(call))
                 return .json([
                     "id": .string(set.manifest.id), "identical": .bool(true),
                     "rows": .integer(Int64(set.manifest.rowCount)),
@@ -62,21 +85,56 @@ extension NodeAPI {
                 "POST", "/v1/training-sets/*/reproduce",
                 "Builds a set again from its manifest: the same bytes, or an error"
             ) { call in
-                Self.answer(
-                    try node.reproduceTrainingSet(call.values[0]), try Self.format(call))
+                let format = try Self.format(call)
+                return Self.answer(
+                    try node.reproduceTrainingSet(call.values[0], try Self.resources(call)),
+                    format)
             },
         ]
     }
 
-    private enum Format { case csv, arrow, parquet }
+    private enum Format { case csv, arrow, arrowStream, parquet }
+
+    private static func spine(_ call: Call) throws -> Node.SpineInput {
+        let (label, delay) = (call.request.query("label"), call.request.query("label_delay"))
+        guard let stream = call.request.query("spine_stream") else {
+            guard label == nil, delay == nil else {
+                throw NodeError.badRequest(
+                    "label and label_delay are for spine_stream=; a file has its labels as columns")
+            }
+            return .file(call.request.body)
+        }
+        guard let label else {
+            guard delay == nil else {
+                throw NodeError.badRequest("label_delay needs label=, an expression")
+            }
+            return .stream(stream, label: nil)
+        }
+        return .stream(stream, label: try SpineLabel(expression: label, delay: delay))
+    }
+
+    private static func resources(_ call: Call) throws -> Node.BuildResources {
+        func positive(_ name: String, _ range: ClosedRange<Int64>) throws -> Int? {
+            guard let value = try call.integer(name) else { return nil }
+            guard range.contains(value) else {
+                throw NodeError.badRequest(
+                    "\(name) is \(value), expected \(range.lowerBound) to \(range.upperBound)")
+            }
+            return Int(value)
+        }
+        return Node.BuildResources(
+            threads: try positive("threads", 1...256),
+            memoryBytes: try positive("memory", 1...(1 << 50)))
+    }
 
     private static func format(_ call: Call) throws -> Format {
         switch call.request.query("format") ?? "csv" {
         case "csv": return .csv
         case "arrow": return .arrow
+        case "arrows": return .arrowStream
         case "parquet": return .parquet
         case let other:
-            throw NodeError.badRequest("format is \"\(other)\", expected csv, arrow or parquet")
+            throw NodeError.badRequest("format is \"\(other)\", expected csv, arrow, arrows or parquet")
         }
     }
 
@@ -95,6 +153,13 @@ extension NodeAPI {
                     "Content-Type": "application/vnd.apache.arrow.file",
                     "Varve-Training-Set": manifest,
                 ], body: ArrowFile.encode(set.table))
+        case .arrowStream:
+            return HTTPResponse(
+                status: .ok,
+                headers: [
+                    "Content-Type": "application/vnd.apache.arrow.stream",
+                    "Varve-Training-Set": manifest,
+                ], body: ArrowStream.encode(set.table))
         case .parquet:
             // Not compressed: the bytes are the same with every version of liblz4.
             return HTTPResponse(

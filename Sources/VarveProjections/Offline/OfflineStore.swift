@@ -37,7 +37,7 @@ public final class OfflineStore: Projection {
         self.files = files
         let generation = catalog.catalog.generation(of: name)
         var tables = TableDirectory(path: generation.directory(root), files: files)
-        let position = try tables.checkpoint()
+        let position = try tables.resume()
         try tables.removeFiles(from: position)
         let definitions = try PinnedDefinitions(
             catalog.catalog, base: generation.base, at: position
@@ -54,11 +54,34 @@ public final class OfflineStore: Projection {
     /// The directory of the live generation.
     public var directory: String { state.withLock { $0.generation.directory(root) } }
 
-    /// Whether a file's rows were read with a stream's definition.
+    /// Records of each stream that the files leave out.
+    public var unreadable: [String: UnreadableRecords] { state.withLock { $0.tables.unreadable } }
+
+    /// Whether a file's rows are what a stream's definition reads of their records: it was written
+    /// with that definition, or with an older one, to which this one only adds fields that may be
+    /// null.
     public func holds(_ path: String, _ stream: StreamDefinition) throws -> Bool {
-        let bytes = try files.contents(of: path)
-        return try ParquetFile.footer(bytes.raw).metadata(StreamDefinition.definitionKey)
-            == stream.digest.description
+        let footer = try footer(path)
+        if footer.metadata(StreamDefinition.definitionKey) == stream.digest.description {
+            return true
+        }
+        let fields = footer.columnNames.filter { !StreamTable.ownColumns.contains($0) }
+        return !stream.isWrittenView && stream.fields.map(\.name).starts(with: fields)
+    }
+
+    /// Reads the end of a file only, which names its columns and its definition.
+    private func footer(_ path: String) throws -> ParquetFile.Footer {
+        let file = try files.open(path, .read)
+        let size = try file.size()
+        var length = min(size, 16 << 10)
+        while true {
+            var tail = [UInt8](repeating: 0, count: Int(length))
+            let count = try file.read(tail.count, at: size - length, into: &tail, start: 0)
+            tail.removeLast(tail.count - count)
+            let needed = ParquetFile.footerBytes(tail.raw).map { min(Int64($0), size) } ?? size
+            if needed <= length { return try ParquetFile.footer(tail.raw, isTail: true) }
+            length = needed
+        }
     }
 
     /// Some columns of a file that `reading` handed out.
@@ -107,7 +130,7 @@ public final class OfflineStore: Projection {
         let ids = Dictionary(
             log.streams().filter { names.contains($0.name.name) }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
-        for name in names { try tables.removeFiles(of: name, from: Position(0)) }
+        for name in names { try tables.restart(name) }
         if ids.isEmpty { return }
         try log.read(from: Position(0), upTo: end, streams: Set(ids.keys)) { frame in
             if let name = ids[frame.streamID] { try tables.add(frame, stream: name) }
@@ -125,6 +148,12 @@ public final class OfflineStore: Projection {
         }
     }
 
+    /// Writes what waits for other programs to read; rows come seldom then, so that files of a day
+    /// are merged too.
+    public func refresh() throws {
+        if state.withLock({ $0.tables.hasWaiting }) { try save() }
+    }
+
     /// The records of a stream below a position as files.
     public struct Files: Sendable {
         /// By day of event time, then by position: rows with equal event times are in order of
@@ -132,6 +161,8 @@ public final class OfflineStore: Projection {
         public let paths: [String]
         /// The files hold every readable record below it.
         public let end: Position
+        /// Records below it that the files leave out; nil: none.
+        public let unreadable: UnreadableRecords?
     }
 
     /// Writes what waits, and hands out the files of a stream, none of which goes away meanwhile.
@@ -143,7 +174,8 @@ public final class OfflineStore: Projection {
             let tables = state.tables
             let paths = try tables.list(stream).map { tables.path(of: $0, stream) }
             state.readers += 1
-            return Files(paths: paths, end: state.position)
+            return Files(
+                paths: paths, end: state.position, unreadable: tables.unreadable[stream])
         }
         defer { state.withLock { $0.readers -= 1 } }
         return try body(files)

@@ -17,6 +17,8 @@ public struct StreamRows {
     /// For each row since when it is known to be amended or retracted, `Int64.max` for never; empty
     /// for streams without an id.
     public private(set) var replaced: [Int64] = []
+    /// Records that the definition cannot read, and that are no rows therefore.
+    public private(set) var unreadable = 0
 
     /// No rows yet.
     public init(_ stream: StreamDefinition) {
@@ -64,6 +66,8 @@ public struct StreamRows {
             }
             return
         }
+        // Without ids there is nothing that it could take back.
+        if stream.id == nil, record.isRetraction { return }
         do {
             try decoder.decode(value, into: &slots)
             let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
@@ -77,7 +81,8 @@ public struct StreamRows {
             columns.append(
                 slots, record.position.value, [eventTime, record.ingestTime, known])
         } catch {
-            // Counted, with its reason, by the online store's fold of the same records.
+            // Its reason is told by the online store, which folds the same records.
+            unreadable += 1
         }
     }
 

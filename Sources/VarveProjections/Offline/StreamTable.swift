@@ -23,6 +23,8 @@ struct StreamTable {
 
     static let positionColumn = "_position"
     static let timeColumns = ["_event_time", "_ingest_time", "_known_time"]
+    /// Columns that no field of the stream is.
+    static let ownColumns = Set(timeColumns + [positionColumn])
     private static let microsecondsPerDay: Int64 = 86_400_000_000
 
     let stream: StreamDefinition
@@ -45,12 +47,19 @@ struct StreamTable {
             .union(Self.timeColumns).union([Self.positionColumn])
     }
 
-    /// Adds a record; one that the definition cannot read was appended before it and is left out,
-    /// as it is of features. Retractions have no row.
-    /// - Returns: the place of its day in `days`; nil when it has no row.
-    @discardableResult
-    mutating func add(_ record: borrowing LogRecord) -> Int? {
-        guard let value = record.view.value, !record.isRetraction else { return nil }
+    /// What became of a record.
+    enum Outcome {
+        /// It is a row of the day at this place in `days`.
+        case row(Int)
+        /// It takes a fact back: there is no row for that.
+        case retraction
+        /// The definition cannot read it: it was appended before there was one.
+        case unreadable
+    }
+
+    /// Adds a record.
+    mutating func add(_ record: borrowing LogRecord) -> Outcome {
+        guard let value = record.view.value, !record.isRetraction else { return .retraction }
         do {
             try decoder.decode(value, into: &slots)
             let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
@@ -64,10 +73,10 @@ struct StreamTable {
             days[place].rowCount += 1
             days[place].positions = days[place].positions.lowerBound..<(position + 1)
             rowCount += 1
-            return place
+            return .row(place)
         } catch {
-            // Counted, with its reason, by the online store's fold of the same records.
-            return nil
+            // Its reason is told by the online store, which folds the same records.
+            return .unreadable
         }
     }
 
@@ -78,13 +87,12 @@ struct StreamTable {
         return days.count - 1
     }
 
-    /// Takes out the rows of some days, which then begin anew.
-    mutating func take(where isWanted: (Day) -> Bool) -> [Day] {
-        let taken = days.filter(isWanted)
-        days.removeAll(where: isWanted)
-        rowCount -= taken.reduce(0) { $0 + $1.rowCount }
+    /// Removes the rows of some days, which then begin anew.
+    mutating func remove(days numbers: Set<Int64>) {
+        if numbers.isEmpty { return }
+        days.removeAll { numbers.contains($0.number) }
+        rowCount = days.reduce(0) { $0 + $1.rowCount }
         places = Dictionary(
             days.enumerated().map { ($1.number, $0) }, uniquingKeysWith: { first, _ in first })
-        return taken
     }
 }

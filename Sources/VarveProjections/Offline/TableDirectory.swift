@@ -6,7 +6,8 @@ import VarveSystem
 
 /// The files of one generation of the offline store, and the rows that wait to be written.
 ///
-///     CHECKPOINT                             {"format": "parquet", "position": 41003}
+///     CHECKPOINT                             {"format": "parquet", "position": 41003,
+///                                             "unreadable": [see `UnreadableRecords`]}
 ///     <stream>/day=<date>/<range>.parquet    see `TableFile`
 ///
 /// Files are written whole, then the checkpoint; a file that begins at or beyond the checkpoint is
@@ -28,6 +29,8 @@ struct TableDirectory {
     private var tables: [String: StreamTable] = [:]
     /// Days with new files since the last merge, by stream name.
     private var changed: [String: Set<Int64>] = [:]
+    /// Records below the position that has been reached that are no rows, by stream name.
+    private(set) var unreadable: [String: UnreadableRecords] = [:]
     private var scratch: [UInt8] = []
 
     init(path: String, files: any FileSystem) {
@@ -48,8 +51,12 @@ struct TableDirectory {
         defer { self.scratch = scratch }
         var isFull = false
         try frame.forEachRecord(scratch: &scratch) { record in
-            guard let place = tables[stream]?.add(record) else { return }
-            if (tables[stream]?.days[place].rowCount ?? 0) >= Self.rowsPerFile { isFull = true }
+            switch tables[stream]?.add(record) {
+            case .row(let place)?:
+                if (tables[stream]?.days[place].rowCount ?? 0) >= Self.rowsPerFile { isFull = true }
+            case .unreadable?: count(record.position, stream)
+            case .retraction?, nil: break
+            }
         }
         if isFull { try write(stream) { $0.rowCount >= Self.rowsPerFile } }
         guard let table = tables[stream], table.rowCount >= Self.waitingRowsMax else { return }
@@ -58,19 +65,32 @@ struct TableDirectory {
         try write(stream) { $0.rowCount >= median }
     }
 
+    private mutating func count(_ position: Position, _ stream: String) {
+        guard let definition = tables[stream]?.stream.digest.description else { return }
+        unreadable[
+            stream, default: UnreadableRecords(first: position, definition: definition)
+        ].add(definition)
+    }
+
+    /// Whether rows wait to be written.
+    var hasWaiting: Bool { tables.values.contains { $0.rowCount > 0 } }
+
     private mutating func write(
         _ stream: String, where isWanted: (StreamTable.Day) -> Bool = { _ in true }
     ) throws {
-        guard var table = tables[stream] else { return }
-        let days = table.take(where: isWanted)
+        guard let table = tables[stream] else { return }
         let options = ParquetFile.Options(required: table.required)
-        for day in days {
-            let rows = Table(
-                columns: day.columns, metadata: table.stream.tableMetadata)
-            try put(TableFile(day: day.number, positions: day.positions), rows, stream, options)
-            changed[stream, default: []].insert(day.number)
+        var written: Set<Int64> = []
+        // Rows that are on disk wait no longer, also when the next day's cannot be written.
+        defer {
+            tables[stream]?.remove(days: written)
+            changed[stream, default: []].formUnion(written)
         }
-        tables[stream] = table
+        for day in table.days where isWanted(day) {
+            let rows = Table(columns: day.columns, metadata: table.stream.tableMetadata)
+            try put(TableFile(day: day.number, positions: day.positions), rows, stream, options)
+            written.insert(day.number)
+        }
     }
 
     private func put(
@@ -86,13 +106,17 @@ struct TableDirectory {
         for stream in tables.keys.sorted() { try write(stream) }
         let checkpoint = JSON.object([
             .init("format", "parquet"), .init("position", .integer(position.value)),
+            .init(
+                "unreadable",
+                .array(unreadable.sorted { $0.key < $1.key }.map { $1.json(stream: $0) })),
         ])
         try files.createDirectory(path)
         try files.replace("CHECKPOINT", in: path, with: Array(checkpoint.pretty.utf8))
     }
 
-    /// The position that the files on disk reach to.
-    func checkpoint() throws -> Position {
+    /// Takes up what the checkpoint counted.
+    /// - Returns: the position that the files on disk reach to.
+    mutating func resume() throws -> Position {
         let bytes: [UInt8]
         do {
             bytes = try files.contents(of: "\(path)/CHECKPOINT")
@@ -104,8 +128,17 @@ struct TableDirectory {
         guard let position = json["position"]?.integerValue else {
             throw SnapshotError(path: "\(path)/CHECKPOINT", reason: "it names no position")
         }
-        // Files of another format are those of an older version: all are made anew.
-        return Position(json["format"]?.stringValue == "parquet" ? position : 0)
+        // Files of another format, or with records left out that nobody counted, are those of an
+        // older version: all are made anew.
+        guard json["format"]?.stringValue == "parquet", let counted = json["unreadable"]?.arrayValue
+        else { return Position(0) }
+        for entry in counted {
+            guard let (stream, records) = UnreadableRecords.read(entry) else {
+                throw SnapshotError(path: "\(path)/CHECKPOINT", reason: "it counts \(entry.text)")
+            }
+            unreadable[stream] = records
+        }
+        return Position(position)
     }
 }
 
@@ -128,7 +161,11 @@ extension TableDirectory {
                 if let file = TableFile(directory: directory, name: name) { found.append(file) }
             }
         }
-        return found.sorted {
+        // A merged file whose parts could not be removed stands for them.
+        let days = Dictionary(grouping: found, by: \.day)
+        return found.filter { file in
+            !(days[file.day]?.contains { $0.contains(file) } ?? false)
+        }.sorted {
             ($0.day, $0.positions.lowerBound) < ($1.day, $1.positions.lowerBound)
         }
     }
@@ -146,6 +183,12 @@ extension TableDirectory {
         }
     }
 
+    /// Forgets a stream, whose records are then added from the start.
+    mutating func restart(_ stream: String) throws {
+        unreadable[stream] = nil
+        try removeFiles(of: stream, from: Position(0))
+    }
+
     /// The same for one stream; from position 0, all its files.
     func removeFiles(of stream: String, from position: Position) throws {
         for directory in try names("\(path)/\(stream)") {
@@ -161,10 +204,7 @@ extension TableDirectory {
                     try files.remove("\(place)/\(name)")
                     continue
                 }
-                let isMerged = known.contains {
-                    $0 != file && $0.positions.lowerBound <= file.positions.lowerBound
-                        && file.positions.upperBound <= $0.positions.upperBound
-                }
+                let isMerged = known.contains { $0.contains(file) }
                 if isMerged || file.positions.lowerBound >= position.value {
                     try files.remove("\(place)/\(name)")
                 }

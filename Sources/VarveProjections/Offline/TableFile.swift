@@ -23,6 +23,13 @@ struct TableFile: Hashable {
         self.init(day: day, positions: first..<end)
     }
 
+    /// Whether this file holds all records of another one: they were merged into it.
+    func contains(_ other: TableFile) -> Bool {
+        self != other && day == other.day
+            && positions.lowerBound <= other.positions.lowerBound
+            && other.positions.upperBound <= positions.upperBound
+    }
+
     /// `day=2013-03-10`: what tools that know partitions show as a column.
     var directory: String {
         let date = CivilDate(daysSinceEpoch: day)

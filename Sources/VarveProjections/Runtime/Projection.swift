@@ -21,4 +21,13 @@ public protocol Projection: AnyObject, Sendable {
 
     /// Writes what it needs to resume from `position` instead of from the start.
     func save() throws
+
+    /// Writes what others read of it, so that it does not fall behind without bound while few
+    /// records come. Called now and then, when something was applied since.
+    func refresh() throws
+}
+
+extension Projection {
+    /// Nothing: most are read in memory.
+    public func refresh() throws {}
 }

@@ -31,6 +31,9 @@ public final class Projector: Sendable {
         /// Work to be done on the projector's thread, between frames.
         var tasks: [@Sendable () -> Void] = []
         var savedAt = Position(0)
+        /// Since when projections have taken in records that they were not asked to show; nil when
+        /// they have been.
+        var staleSince: ContinuousClock.Instant?
 
         /// Whether one of some projections will not get to a position.
         func isStuck(_ names: [String], below position: Position) -> Bool {
@@ -45,15 +48,22 @@ public final class Projector: Sendable {
     private let thread: Monitor<WorkerThread?>
     /// Records after which projections are saved while the log is being followed.
     private let saveEvery: Int64
+    /// How long what projections show of themselves on disk may lag behind.
+    private let refreshEvery: Duration
 
     /// Frames handed over before tasks and the stop signal are looked at.
     private static let positionsPerRound: Int64 = 100_000
 
     /// A projector of a log, not running yet.
-    /// - Parameter saveEvery: records between snapshots.
-    public init(_ log: Log, saveEvery: Int64 = 1_000_000) {
+    /// - Parameters:
+    ///   - saveEvery: records between snapshots.
+    ///   - refreshEvery: time between refreshes while records come.
+    public init(
+        _ log: Log, saveEvery: Int64 = 1_000_000, refreshEvery: Duration = .seconds(60)
+    ) {
         self.log = log
         self.saveEvery = saveEvery
+        self.refreshEvery = refreshEvery
         thread = Monitor(nil)
     }
 
@@ -156,10 +166,12 @@ public final class Projector: Sendable {
 
     private func run() {
         while true {
+            let stale = state.withLock { $0.staleSince }
             let (from, tasks, isStopping) = state.wait(
                 until: { [log] state in
                     state.phase == .stopping || !state.tasks.isEmpty || log.commitPosition > state.position
-                }
+                },
+                timeout: stale.map { max(.zero, ContinuousClock.now.duration(to: $0 + refreshEvery)) }
             ) { state in
                 defer { state.tasks = [] }
                 return (state.position, state.tasks, state.phase == .stopping)
@@ -169,6 +181,11 @@ public final class Projector: Sendable {
             let commit = log.commitPosition
             if commit > from {
                 advance(from: from, to: min(commit, Position(from.value + Self.positionsPerRound)))
+                state.withLock { $0.staleSince = $0.staleSince ?? .now }
+            }
+            if let stale, stale.duration(to: .now) >= refreshEvery {
+                state.withLock { $0.staleSince = nil }
+                writeEach { try $0.refresh() }
             }
         }
     }
@@ -214,14 +231,14 @@ public final class Projector: Sendable {
             return true
         }
         state.wakeAll()
-        if isDue { save() }
+        if isDue { writeEach { try $0.save() } }
     }
 
-    private func save() {
+    private func writeEach(_ write: (any Projection) throws -> Void) {
         for projection in healthy() {
             let problem: String?
             do {
-                try projection.save()
+                try write(projection)
                 problem = nil
             } catch {
                 // The state in memory is whole; only a restart would take longer.

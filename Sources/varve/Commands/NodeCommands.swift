@@ -101,6 +101,11 @@ private func showStatus(_ json: JSON) {
         ])
     }
     if !views.isEmpty { show("\n" + views.text) }
+    for item in json["offline_unreadable"]?.arrayValue ?? [] {
+        show(
+            "\(item.text("stream")): \(item.text("records")) records are not in the offline store's"
+                + " tables, the first at \(item.text("first")): its definition cannot read them")
+    }
     for item in json["unreadable"]?.arrayValue ?? [] {
         show(
             "\n\(item.text("records")) records of \(item.text("stream")) do not fit its definition,"

@@ -14,6 +14,12 @@ let trainingCommands = [
             .init("mode", "MODE", "as-known (default) or as-corrected"),
             .init("basis", "POSITION", "use the log below this position (default: all)"),
             .init("time", "COLUMN", "the spine's column that holds T (default: time)"),
+            .init("label", "EXPR", "of a stream's records: what the column `label` holds"),
+            .init("label-delay", "DURATION", "T is so long before the record's event time"),
+            .init("split", "T1[,T2]", "add a column `split`: train, [validation,] test by T"),
+            .init("gap", "DURATION", "rows so long before a cutoff are on no side"),
+            .init("memory", "SIZE", "such as 2GiB: facts beyond go to a file (default: no limit)"),
+            .init("threads", "N", "default: as many as there are cores"),
             .init("out", "FILE.csv|.arrow|.parquet", "where the set goes (`-`: standard output)"),
             .init("report", "FILE.html", "also write a page: leak meter and distributions"),
         ],
@@ -26,14 +32,28 @@ let trainingCommands = [
         let endings = [".csv", ".lz4", ".parquet", ".arrow", ".arrows", ".feather"]
         let isFile = spine == "-" || endings.contains { spine.hasSuffix($0) }
         let body = isFile ? try readInput(spine) : []
+        let memory = try invocation.value("memory").map { try bytes($0) }
+        // Before any other thread exists: Ctrl-C then stops the build instead of the process.
+        let signal = try TerminationSignal()
         return try Session.with(invocation) { session in
-            let response = try session.send(
+            let job = try session.json(
                 "POST", "/v1/training-sets",
                 query: [
                     ("service", service), ("spine_stream", isFile ? nil : spine),
                     ("mode", invocation.value("mode")), ("basis", invocation.value("basis")),
-                    ("time", invocation.value("time")), ("format", try format(of: out)),
+                    ("time", invocation.value("time")), ("label", invocation.value("label")),
+                    ("label_delay", invocation.value("label-delay")),
+                    ("split", invocation.value("split")), ("gap", invocation.value("gap")),
+                    ("memory", memory.map { "\($0)" }), ("threads", invocation.value("threads")),
+                    ("format", try format(of: out)), ("job", "true"),
                 ], body: body)
+            guard try follow(job.text("job"), session, signal) else {
+                note("varve: cancelled; nothing was kept")
+                return ExitCode.failure
+            }
+            let response = try session.send(
+                "GET", "/v1/jobs/\(job.text("job").asSegment)/set",
+                query: [("format", try format(of: out))])
             try writeOutput(out, response.body)
             let id = response.headers["Varve-Training-Set"] ?? ""
             let manifest = try session.json("GET", "/v1/training-sets/\(id.asSegment)")
@@ -122,6 +142,44 @@ let trainingCommands = [
     },
 ]
 
+/// Waits for a job, and shows how far it has come.
+/// - Returns: false when it was cancelled, by Ctrl-C or by somebody else.
+private func follow(
+    _ id: String, _ session: Session, _ signal: TerminationSignal
+) throws -> Bool {
+    let path = "/v1/jobs/\(id.asSegment)"
+    var progress = Progress("facts and rows", total: 0)
+    defer { progress.finish() }
+    var pause = Duration.milliseconds(2)
+    while true {
+        let job = try session.json("GET", path)
+        func count(_ name: String) -> Int { Int(job[name]?.integerValue ?? 0) }
+        let done = count("facts") + count("rows")
+        progress.advance(
+            done - progress.done, of: max(done, count("facts_at_most") + count("rows_in_all")))
+        switch job.text("phase") {
+        case "waiting", "running": break
+        case "cancelled": return false
+        // A failure is told to whoever asks for the set.
+        default: return true
+        }
+        if signal.wait(timeout: pause) != nil { _ = try session.send("DELETE", path) }
+        pause = min(pause * 2, .milliseconds(100))
+    }
+}
+
+/// Reads a size such as `512MiB`.
+private func bytes(_ text: String) throws(CommandError) -> Int {
+    let units = ["": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40]
+    let digits = text.prefix { $0.isNumber }
+    guard let count = Int(digits), let shift = units[String(text.dropFirst(digits.count))],
+        (1...Int.max >> shift).contains(count)
+    else {
+        throw .usage("--memory is \(text), expected a size such as 512MiB or 2GiB")
+    }
+    return count << shift
+}
+
 private func writeReport(_ id: String, _ path: String, _ session: Session) throws {
     try writeOutput(path, try session.send("GET", "/v1/training-sets/\(id.asSegment)/report").body)
 }
@@ -178,6 +236,11 @@ private func showManifest(_ manifest: JSON, _ invocation: Invocation, _ path: St
     let leaks = columns.reduce(0) { $0 + ($1["leaks"]?.integerValue ?? 0) }
     let latest = columns.reduce(0) { $0 + ($1["latest_differs"]?.integerValue ?? 0) }
     let cells = Int64(columns.count) * (manifest["rows"]?.integerValue ?? 0)
+    for stream in manifest["unreadable"]?.objectValue ?? [] {
+        note(
+            "varve: \(stream.value.text) records of \(stream.name) cannot be read by its definition,"
+                + " and are in no cell")
+    }
     show(
         """
 

@@ -227,7 +227,7 @@ def _json_texts(column: pa.Array, name: str, done: int) -> pa.Array:
     if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
         return column.cast(pa.string())
     if pa.types.is_timestamp(type_):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+        return pc.strftime(column, format='"%Y-%m-%dT%H:%M:%SZ"')
     if pa.types.is_floating(type_):
         finite = pc.is_finite(column)
         if pc.any(pc.invert(finite)).as_py():

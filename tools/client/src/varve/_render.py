@@ -75,7 +75,8 @@ def bar(share: float, *, warn: bool = False) -> Markup:
         '<svg width="130" height="12" role="img">'
         f'<rect width="80" height="10" y="1" rx="2" fill="{_GREY}"/>'
         f'<rect width="{width:.1f}" height="10" y="1" rx="2" fill="{colour}"/>'
-        f'<text x="84" y="10" font-size="10" fill="currentColor">{percent(share)}</text></svg>'
+        '<text x="84" y="10" font-size="10" fill="currentColor">'
+        f"{escape(percent(share))}</text></svg>"
     )
 
 
@@ -111,11 +112,10 @@ def resample(
     for start, end, count in zip(bounds, bounds[1:], counts, strict=False):
         if not count:
             continue
-        if span <= 0 or end <= start:
-            place = 0 if span <= 0 else int((start - low) / span * bins)
-            heights[min(place, bins - 1)] += count
+        left, right = ((x - low) / span * bins if span > 0 else 0.0 for x in (start, end))
+        if right - left < 1e-9:
+            heights[min(int(left), bins - 1)] += count
             continue
-        left, right = (start - low) / span * bins, (end - low) / span * bins
         for index in range(int(left), min(int(right), bins - 1) + 1):
             overlap = min(right, index + 1) - max(left, index)
             heights[index] += count * max(overlap, 0.0) / (right - left)

@@ -1,0 +1,245 @@
+import VarveFormats
+import VarveSystem
+import VarveTraining
+
+/// Training sets that are built while their clients do something else, one after the other: a build
+/// uses all cores itself.
+///
+///     waiting --> running --> done | failed | cancelled
+///
+/// A finished set waits to be fetched, for a while: it can always be made again from its manifest.
+final class TrainingJobs: Sendable {
+    /// Jobs that wait for their turn; further ones are refused.
+    static let waitingMax = 16
+    /// Jobs that are remembered after they ended.
+    static let endedMax = 64
+    /// Sets that are kept to be fetched; those of older jobs are let go.
+    static let setsMax = 2
+
+    enum Phase: Sendable {
+        case waiting, running
+        case done(TrainingSet?, manifest: String)
+        case failed(any Error)
+        case cancelled
+
+        var name: String {
+            switch self {
+            case .waiting: "waiting"
+            case .running: "running"
+            case .done: "done"
+            case .failed: "failed"
+            case .cancelled: "cancelled"
+            }
+        }
+
+        var isEnded: Bool {
+            switch self {
+            case .waiting, .running: false
+            case .done, .failed, .cancelled: true
+            }
+        }
+    }
+
+    /// What is to be done, as far as it is known beforehand.
+    struct Work: Sendable {
+        /// Records of the streams that are read: facts at most.
+        var facts: Int
+        /// Views: each answers all rows of the spine.
+        var views: Int
+    }
+
+    private struct Job: Sendable {
+        let id: String
+        let service: String
+        var phase = Phase.waiting
+        var work: Work
+        var facts = 0
+        /// Rows answered by a view, of all views.
+        var rows = 0
+        /// Rows of the spine; 0 until the first were answered.
+        var spineRows = 0
+        var startedAt: ContinuousClock.Instant?
+        var endedAt: ContinuousClock.Instant?
+        var isCancelled = false
+    }
+
+    private struct State: Sendable {
+        var jobs: [Job] = []
+        var count = 0
+
+        mutating func with(_ id: String, _ body: (inout Job) -> Void) {
+            guard let index = jobs.firstIndex(where: { $0.id == id }) else { return }
+            body(&jobs[index])
+        }
+    }
+
+    private let state = Monitor(State())
+    private let pool = WorkerPool(name: "training", threads: 1, limit: waitingMax)
+
+    /// Builds a set when its turn comes.
+    /// - Parameter build: is handed what watches and cancels it.
+    /// - Returns: the job's id.
+    func start(
+        service: String, _ work: Work,
+        _ build: @escaping @Sendable (@escaping TrainingSet.Watcher) throws -> TrainingSet
+    ) throws(NodeError) -> String {
+        let id = state.withLock { state in
+            state.count += 1
+            let id = "job-\(state.count)"
+            state.jobs.append(Job(id: id, service: service, work: work))
+            return id
+        }
+        let isAccepted = pool.submit { [self] in run(id, build) }
+        if isAccepted { return id }
+        state.withLock { $0.jobs.removeAll { $0.id == id } }
+        throw .conflict(
+            "\(Self.waitingMax) training sets wait to be built; try again when one is done")
+    }
+
+    private func run(
+        _ id: String, _ build: (@escaping TrainingSet.Watcher) throws -> TrainingSet
+    ) {
+        let isWanted = state.withLock { state in
+            var isWanted = false
+            state.with(id) { job in
+                isWanted = !job.isCancelled
+                job.phase = isWanted ? .running : .cancelled
+                job.startedAt = .now
+            }
+            return isWanted
+        }
+        if !isWanted { return }
+        let phase: Phase
+        do {
+            let set = try build { [self] step in try note(step, id) }
+            phase = .done(set, manifest: set.manifest.id)
+        } catch TrainingError.cancelled {
+            phase = .cancelled
+        } catch {
+            phase = .failed(error)
+        }
+        state.withLock { state in
+            state.with(id) { job in
+                job.phase = phase
+                job.endedAt = .now
+            }
+            Self.forget(&state)
+        }
+        state.wakeAll()
+    }
+
+    private func note(_ step: TrainingSet.Progress, _ id: String) throws(TrainingError) {
+        let isCancelled = state.withLock { state in
+            var isCancelled = false
+            state.with(id) { job in
+                isCancelled = job.isCancelled
+                switch step {
+                case .facts(let count, _): job.facts += count
+                case .rows(let count, let all, _):
+                    job.rows += count
+                    job.spineRows = all
+                }
+            }
+            return isCancelled
+        }
+        if isCancelled { throw .cancelled }
+    }
+
+    /// Lets the sets of old jobs go, and jobs that ended long ago.
+    private static func forget(_ state: inout State) {
+        let full = state.jobs.indices.filter {
+            if case .done(_?, _) = state.jobs[$0].phase { true } else { false }
+        }
+        for index in full.dropLast(setsMax) {
+            if case .done(_, let manifest) = state.jobs[index].phase {
+                state.jobs[index].phase = .done(nil, manifest: manifest)
+            }
+        }
+        var surplus = state.jobs.count { $0.phase.isEnded } - endedMax
+        state.jobs.removeAll { job in
+            guard surplus > 0, job.phase.isEnded else { return false }
+            surplus -= 1
+            return true
+        }
+    }
+
+    private func job(_ id: String) throws(NodeError) -> Job {
+        let (job, known) = state.withLock { state in
+            (state.jobs.first { $0.id == id }, state.jobs.map(\.id))
+        }
+        guard let job else {
+            throw .notFound(
+                "there is no job \(id); "
+                    + (known.isEmpty
+                        ? "none was started" : "known are \(known.joined(separator: ", "))"))
+        }
+        return job
+    }
+
+    /// How all jobs are doing, the oldest first.
+    func all() -> [JSON] { state.withLock { $0.jobs }.map { Self.json($0) } }
+
+    /// How a job is doing.
+    func status(_ id: String) throws(NodeError) -> JSON { Self.json(try job(id)) }
+
+    /// The set that a job built; it is let go.
+    /// - Throws: `NodeError.conflict` while it is not there, or when it was fetched; the error that
+    ///   the build ended with.
+    func take(_ id: String) throws -> TrainingSet {
+        switch try job(id).phase {
+        case .done(let set?, let manifest):
+            state.withLock { $0.with(id) { $0.phase = .done(nil, manifest: manifest) } }
+            return set
+        case .done(nil, let manifest):
+            throw NodeError.conflict(
+                "the set of \(id) is not kept any more: reproduce \(manifest) instead")
+        case .failed(let error): throw error
+        case .cancelled: throw TrainingError.cancelled
+        case .waiting, .running:
+            throw NodeError.conflict("\(id) is not done yet: see GET /v1/jobs/\(id)")
+        }
+    }
+
+    /// Stops a job that waits or runs; nothing of it is kept.
+    func cancel(_ id: String) throws(NodeError) -> JSON {
+        _ = try job(id)
+        state.withLock { $0.with(id) { $0.isCancelled = true } }
+        return try status(id)
+    }
+
+    /// Cancels all jobs, and ends the thread.
+    func stop() {
+        state.withLock { state in
+            for index in state.jobs.indices { state.jobs[index].isCancelled = true }
+        }
+        pool.stop()
+    }
+
+    private static func json(_ job: Job) -> JSON {
+        let seconds = job.startedAt.map { $0.duration(to: job.endedAt ?? .now).seconds } ?? 0
+        var members: [JSON.Member] = [
+            .init("job", .string(job.id)), .init("service", .string(job.service)),
+            .init("phase", .string(job.phase.name)),
+            .init("seconds", .number((1000 * seconds).rounded() / 1000)),
+            .init("facts", .integer(Int64(job.facts))),
+            .init("facts_at_most", .integer(Int64(job.work.facts))),
+            .init("rows", .integer(Int64(job.rows))),
+            .init("rows_in_all", .integer(Int64(job.spineRows * job.work.views))),
+        ]
+        switch job.phase {
+        case .done(let set, let manifest):
+            members.append(.init("training_set", .string(manifest)))
+            members.append(.init("is_kept", .bool(set != nil)))
+        case .failed(let error): members.append(.init("error", .string("\(error)")))
+        case .waiting, .running, .cancelled: break
+        }
+        return .object(members)
+    }
+}
+
+extension Duration {
+    fileprivate var seconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
+}
