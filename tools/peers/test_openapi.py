@@ -17,10 +17,10 @@ CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conform
           "response_schema_conformance", "unsupported_method"]
 
 
-def test_every_answer_is_as_documented(node):
+def test_every_answer_is_as_documented(node, tmp_path):
     done = subprocess.run(
         [str(PROGRAM), "run", f"http://{node.http}/openapi.json", "--checks", ",".join(CHECKS),
          "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1",
          "--generation-database", "none", "--workers", "1", "--request-timeout", "60"],
-        capture_output=True, text=True, timeout=1500)
+        capture_output=True, text=True, timeout=1500, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
