@@ -106,8 +106,8 @@ class Varve:
 
     def start(self):
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--dir", str(self.directory), "--kafka", "127.0.0.1:19192",
-             "--http", "127.0.0.1:18180"], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+            [self.binary, "serve", "--dir", str(self.directory), "--kafka-port", "19192",
+             "--http-port", "18180", "--resp-port", "16380"], stdout=subprocess.DEVNULL)
         for _ in range(1200):
             try:
                 status, body = self.request("GET", "/v1/status")

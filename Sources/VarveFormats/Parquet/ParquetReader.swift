@@ -34,9 +34,22 @@ public enum ParquetFile {
         return bytes.byteCount >= 4 && bytes.extracting(0..<4).equals(magic.raw)
     }
 
+    /// How many bytes at the end of a file hold its footer, from the last bytes of it; nil when they
+    /// are not those of a Parquet file.
+    public static func footerBytes(_ tail: RawSpan) -> Int? {
+        let magic = ParquetFormat.magic
+        let end = tail.byteCount - 8
+        guard end >= 0, tail.extracting((end + 4)..<tail.byteCount).equals(magic.raw)
+        else { return nil }
+        return Int(tail.littleEndian(at: end, as: UInt32.self)) + 8
+    }
+
     /// Reads the footer only.
-    public static func footer(_ bytes: RawSpan) throws(ParquetError) -> Footer {
-        let metadata = try metadata(bytes)
+    /// - Parameter isTail: whether the bytes are the end of a file, with `footerBytes` at least.
+    public static func footer(
+        _ bytes: RawSpan, isTail: Bool = false
+    ) throws(ParquetError) -> Footer {
+        let metadata = try metadata(bytes, isTail: isTail)
         let schema = try ParquetSchema(metadata.schema, zonelessTimesAreUTC: true)
         var names: [String] = []
         for leaf in schema.leaves where leaf.name != names.last { names.append(leaf.name) }
@@ -115,16 +128,18 @@ public enum ParquetFile {
         return Int(rows)
     }
 
-    static func metadata(_ bytes: RawSpan) throws(ParquetError) -> ParquetMetadata {
+    static func metadata(
+        _ bytes: RawSpan, isTail: Bool = false
+    ) throws(ParquetError) -> ParquetMetadata {
         let magic = ParquetFormat.magic
         let end = bytes.byteCount - 8
-        guard end >= 4, bytes.extracting(0..<4).equals(magic.raw),
+        guard end >= (isTail ? 0 : 4), isTail || bytes.extracting(0..<4).equals(magic.raw),
             bytes.extracting((end + 4)..<bytes.byteCount).equals(magic.raw)
         else {
             throw .malformed(at: 0, reason: "no PAR1 at both ends, expected a whole Parquet file")
         }
         let size = Int(bytes.littleEndian(at: end, as: UInt32.self))
-        guard size <= end - 4 else {
+        guard size <= end - (isTail ? 0 : 4) else {
             throw .malformed(at: end, reason: "a footer of \(size) bytes, which do not fit")
         }
         var reader = ThriftReader(bytes.extracting((end - size)..<end))

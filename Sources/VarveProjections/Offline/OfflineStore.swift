@@ -61,13 +61,27 @@ public final class OfflineStore: Projection {
     /// with that definition, or with an older one, to which this one only adds fields that may be
     /// null.
     public func holds(_ path: String, _ stream: StreamDefinition) throws -> Bool {
-        let bytes = try files.contents(of: path)
-        let footer = try ParquetFile.footer(bytes.raw)
+        let footer = try footer(path)
         if footer.metadata(StreamDefinition.definitionKey) == stream.digest.description {
             return true
         }
         let fields = footer.columnNames.filter { !StreamTable.ownColumns.contains($0) }
         return !stream.isWrittenView && stream.fields.map(\.name).starts(with: fields)
+    }
+
+    /// Reads the end of a file only, which names its columns and its definition.
+    private func footer(_ path: String) throws -> ParquetFile.Footer {
+        let file = try files.open(path, .read)
+        let size = try file.size()
+        var length = min(size, 16 << 10)
+        while true {
+            var tail = [UInt8](repeating: 0, count: Int(length))
+            let count = try file.read(tail.count, at: size - length, into: &tail, start: 0)
+            tail.removeLast(tail.count - count)
+            let needed = ParquetFile.footerBytes(tail.raw).map { min(Int64($0), size) } ?? size
+            if needed <= length { return try ParquetFile.footer(tail.raw, isTail: true) }
+            length = needed
+        }
     }
 
     /// Some columns of a file that `reading` handed out.

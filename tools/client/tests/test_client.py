@@ -621,3 +621,59 @@ def test_threads_share_a_client(node: varve.Client) -> None:
         thread.join()
     assert not failures
     assert {s.name: s.records for s in node.streams()}["shared"] == 80
+
+
+# MARK: Training sets as jobs, splits, labels
+
+
+def test_a_set_is_built_with_progress_and_split(fresh: varve.Client) -> None:
+    apply(fresh, ArrivalDelay)
+    fresh.append(Departures, departures())
+    seen: list[dict[str, Any]] = []
+    rows = spine()
+    cutoff = NOON + timedelta(hours=1)
+    built = fresh.training_set(
+        ArrivalDelay, rows, split=[cutoff], gap=timedelta(minutes=30), progress=seen.append
+    )
+    assert seen[-1]["phase"] == "done"
+    assert seen[-1]["rows"] == len(rows)
+    times = built.to_arrow()["time"].to_pylist()
+    expected = [
+        "test" if at >= cutoff else "gap" if at >= cutoff - timedelta(minutes=30) else "train"
+        for at in times
+    ]
+    assert built.to_arrow()["split"].to_pylist() == expected
+    assert built.manifest.split is not None
+    assert built.manifest.split["rows"] == {
+        name: expected.count(name) for name in ("train", "test", "gap")
+    }
+    assert built.manifest.unreadable == {}
+    again = fresh.training_set(ArrivalDelay, rows, split=[cutoff], gap="30m", threads=1,
+                               memory=1 << 30)  # fmt: skip
+    assert (again.id, again.digest) == (built.id, built.digest)
+
+
+def test_an_exception_stops_the_build(fresh: varve.Client) -> None:
+    apply(fresh, ArrivalDelay)
+    fresh.append(Departures, departures())
+
+    def stop(_: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fresh.training_set(ArrivalDelay, spine(), progress=stop)
+
+
+def test_a_stream_is_a_labelled_spine(fresh: varve.Client) -> None:
+    class Delay(varve.Service):
+        features = [AirportTraffic]
+
+    apply(fresh, Delay)
+    fresh.append(Departures, departures())
+    built = fresh.training_set(
+        Delay, Departures, label="dep_delay > 10.0", label_delay=timedelta(minutes=30)
+    )
+    table = built.to_arrow().to_pylist()
+    assert [row["label"] for row in table] == [row["dep_delay"] > 10 for row in departures()]
+    assert all(row["time"] - row["_time"] == timedelta(minutes=30) for row in table)
+    assert built.reproduce().digest == built.digest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import time as clock
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
@@ -15,7 +16,7 @@ from . import _encode as encode
 from ._frames import Frame, arrow_of, need, read_table
 from ._http import JSONObject, Transport
 from ._node import NodeProcess
-from ._time import Moment, rfc3339
+from ._time import Duration, Moment, duration_text, rfc3339
 from .definitions import DefinitionsLike, Service, Stream, View, definition_of, document_of
 from .errors import (
     BadRequest,
@@ -351,6 +352,13 @@ class Client:
         mode: Mode = "as-known",
         basis: PositionLike | int | None = None,
         time: str | None = None,
+        label: str | None = None,
+        label_delay: Duration | None = None,
+        split: Sequence[Moment] | None = None,
+        gap: Duration | None = None,
+        memory: int | None = None,
+        threads: int | None = None,
+        progress: Callable[[dict[str, Any]], object] | None = None,
     ) -> TrainingSet:
         """Builds a point-in-time training set, with exactly the spine's rows in the spine's order.
 
@@ -363,6 +371,15 @@ class Client:
             mode: `as-known`: what was known at each row's time; `as-corrected`: what is known now.
             basis: an older state of the log to build from; by default all that is committed.
             time: the spine's column that holds the time; `time` by default.
+            label: an expression over the records of a stream that is the spine: column `label`.
+            label_delay: the row's time is so long before the record's event time.
+            split: one or two cutoffs; a column `split` says train, (validation,) or test.
+            gap: rows so long before a cutoff are in no part: `split` says gap.
+            memory: bytes; facts beyond go to a file of the node.
+            threads: of the node; by default as many as it has cores.
+            progress: called a few times a second with how far the node has come: `phase`,
+                `seconds`, `facts`, `facts_at_most`, `rows`, `rows_in_all`. An exception, such as
+                Ctrl-C, stops the build.
 
         >>> rows = [{"time": "2013-03-09T13:00:00Z", "origin": "JFK", "distance": 719.0, "late": 0}]
         >>> built = client.training_set("arrival_delay", pyarrow.Table.from_pylist(rows))
@@ -379,15 +396,43 @@ class Client:
         stream, body, table = _spine(spine)
         if basis is not None:
             basis = str(basis) if isinstance(basis, int) else _position(basis)
-        response = self._http.send(
-            "POST", "v1", "training-sets",
-            query={
-                "service": _name(service), "mode": mode, "basis": basis, "time": time,
-                "spine_stream": stream, "format": "arrow",
-            },
-            content=body, content_type="text/csv" if body is not None else None, patient=True,
-        )  # fmt: skip
+        query = {
+            "service": _name(service), "mode": mode, "basis": basis, "time": time,
+            "spine_stream": stream, "format": "arrow", "label": label,
+            "label_delay": _span(label_delay), "gap": _span(gap), "memory": memory,
+            "threads": threads,
+            "split": ",".join(rfc3339(at, "a cutoff") for at in split) if split else None,
+        }  # fmt: skip
+        content_type = "text/csv" if body is not None else None
+        if progress is None:
+            response = self._http.send(
+                "POST", "v1", "training-sets", query=query, content=body,
+                content_type=content_type, patient=True,
+            )  # fmt: skip
+        else:
+            job = self._http.json(
+                "POST", "v1", "training-sets", query=query | {"job": True}, content=body,
+                content_type=content_type, patient=True,
+            )["job"]  # fmt: skip
+            self._follow(job, progress)
+            response = self._http.send(
+                "GET", "v1", "jobs", job, "set", query={"format": "arrow"}, patient=True
+            )
         return self._training_set(response.content, response.headers["varve-training-set"], table)
+
+    def _follow(self, job: str, progress: Callable[[dict[str, Any]], object]) -> None:
+        pause = 0.01
+        try:
+            while True:
+                state = self._http.json("GET", "v1", "jobs", job)
+                progress(state)
+                if state["phase"] not in ("waiting", "running"):
+                    return
+                clock.sleep(pause)
+                pause = min(2 * pause, 0.25)
+        except BaseException:
+            self._http.json("DELETE", "v1", "jobs", job)
+            raise
 
     def get_training_set(self, id: str) -> TrainingSet:
         """A training set that was built earlier: built again from its manifest, the same bytes.
@@ -792,3 +837,7 @@ def _locate(error: Refused, start: int) -> None:
         ("" if error.record is None else f"it is record {error.record} of this call; ")
         + f"{error.appended} records are durable: go on with record {error.appended}"
     )
+
+
+def _span(duration: Duration | None) -> str | None:
+    return None if duration is None else duration_text(duration)

@@ -88,6 +88,10 @@ class Manifest:
     asserted_streams: tuple[str, ...]
     columns: tuple[ManifestColumn, ...] = field(repr=False)
     json: dict[str, Any] = field(repr=False, compare=False)
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Records that their stream's definition cannot read: no cell rests on them."""
+    split: Mapping[str, Any] | None = None
+    """Cutoffs, gap, and how many rows are for what; None without a split."""
 
     @staticmethod
     def from_json(json: Mapping[str, Any]) -> Manifest:
@@ -103,6 +107,7 @@ class Manifest:
             json["id"], json["service"], dict(json["definitions"]), json["mode"], json["basis"],
             json["rows"], dict(json["spine"]), json["spine_digest"], json["time_column"],
             json["code_version"], tuple(json["asserted_streams"]), columns, dict(json),
+            dict(json.get("unreadable") or {}), json.get("split"),
         )  # fmt: skip
 
     def __getitem__(self, column: str) -> ManifestColumn:
