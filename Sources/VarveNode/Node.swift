@@ -24,6 +24,7 @@ public final class Node: Sendable {
     /// Where training sets put facts that exceed their memory, in files without names.
     let spillDirectory: String
     let gate: StreamGate
+    let metrics = NodeMetrics()
     /// Whether appending to a stream that does not exist creates it.
     let createsStreams: Bool
     let clock: any Clock

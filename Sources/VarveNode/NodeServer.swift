@@ -1,5 +1,6 @@
 public import VarveFormats
 import VarveLog
+import VarveProtocols
 import VarveSystem
 
 /// A node's listeners: the protocols of Kafka and Redis, and HTTP, at ports that other commands
@@ -50,7 +51,7 @@ public final class NodeServer: Sendable {
         do {
             http = try Self.listening("HTTP", "--http-port", options.httpPort) {
                 try HTTPServer(options: httpOptions, report: report) {
-                    access.refusal($0) ?? api.respond($0)
+                    node.metrics.counting($0) { access.refusal($0) ?? api.respond($0) }
                 }
             }
         } catch {
@@ -67,6 +68,9 @@ public final class NodeServer: Sendable {
             kafka.stop()
             throw error
         }
+        kafka.report(to: node.metrics)
+        http.report(to: node.metrics)
+        resp.report(to: node.metrics)
         do {
             try node.log.publish(address: self.address.text)
         } catch {

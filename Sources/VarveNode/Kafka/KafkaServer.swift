@@ -92,6 +92,15 @@ public final class KafkaServer: Sendable {
     /// Where it listens.
     public var port: UInt16 { listening.port }
 
+    /// Adds what is known here to a node's metrics.
+    func report(to metrics: NodeMetrics) {
+        metrics.add { [broker] text in
+            broker.requests.write(&text)
+            broker.writeLags(&text)
+        }
+        metrics.watch("kafka", listening)
+    }
+
     /// The users as the log has them now.
     func users() -> UserTable { broker.catalog.users(broker.report) }
 
@@ -119,6 +128,7 @@ final class KafkaBroker: Sendable {
     let catalog: BrokerCatalog
     /// What consumer groups have read.
     let offsets: GroupOffsets
+    let requests = RequestMetrics(prefix: "varve_kafka", kind: "api", outcome: "error")
     private let secret = RandomSource.bytes(32)
     private let producers = Atomic<Int64>(0)
 
