@@ -1,6 +1,8 @@
 """confluent-kafka (librdkafka): producing, consuming, administration, security."""
 import hashlib
+import json
 import subprocess
+import urllib.request
 
 import pytest
 from confluent_kafka import (Consumer, KafkaError, KafkaException, Producer, TopicPartition,
@@ -162,3 +164,23 @@ def test_users(fresh_node, mechanism):
     for settings in [who("ada", "wrong-password"), who("nobody"), {}]:
         with pytest.raises(KafkaException):
             AdminClient({"bootstrap.servers": node.kafka, **settings}).list_topics(timeout=3)
+
+
+def test_declared_streams_refuse_what_they_cannot_read(node):
+    """zstd is not decoded; records that break their contract are named."""
+    definitions = {"streams": [{"name": "declared", "event_time": "time", "key": ["k"],
+                                "fields": {"k": "string", "time": "timestamp"}}]}
+    request = urllib.request.Request(f"http://{node.http}/v1/definitions",
+                                     json.dumps(definitions).encode(), method="POST")
+    urllib.request.urlopen(request, timeout=30).read()
+    good = b'{"k":"a","time":"2026-01-01T00:00:00Z"}'
+    for codec in ["none", "gzip", "snappy", "lz4"]:
+        errors = produce(node, "declared", [(None, good, None, 0)] * 50,
+                         **{"compression.type": codec})
+        assert errors == [], codec
+    errors = produce(node, "declared", [(None, good, None, 0)] * 50,
+                     **{"compression.type": "zstd", "message.timeout.ms": 5000})
+    assert {e.code() for e in errors} == {KafkaError.UNSUPPORTED_COMPRESSION_TYPE}
+    errors = produce(node, "declared", [(None, b'{"k":1}', None, 0)])
+    assert [e.code() for e in errors] == [KafkaError.INVALID_RECORD]
+    assert len(read(node, "declared", 200)) == 200, "nothing of what was refused"
