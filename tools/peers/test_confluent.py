@@ -35,7 +35,8 @@ def read(node, topic, count, offset=OFFSET_BEGINNING, **settings):
     reader.assign([TopicPartition(topic, 0, offset)])
     found = []
     eventually(lambda: (found.extend(m for m in reader.consume(1000, timeout=0.2)
-                                     if m.error() is None), len(found) >= count)[1])
+                                     if m.error() is None), len(found) >= count)[1],
+               30 + count / 2000)
     reader.close()
     return found
 
@@ -142,7 +143,9 @@ def test_many_records(node, topic, many):
                      **{"compression.type": "lz4", "enable.idempotence": True,
                         "queue.buffering.max.messages": 1_000_000, "linger.ms": 20})
     assert errors == []
-    assert checksum(m.value() for m in read(node, topic, many)) == checksum(values)
+    found = read(node, topic, many)
+    assert len(found) == many
+    assert checksum(m.value() for m in found) == checksum(values)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
