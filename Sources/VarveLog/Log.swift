@@ -19,6 +19,7 @@ public final class Log: Sendable {
     public let reader: LogReader
     private let lock: any FileLock
     private let state: LogState
+    private let statistics: AppendStatistics
     private let appender: Appender
     private let keeper: SegmentKeeper
     private let removeSegments: @Sendable (RetentionPlan) throws(LogError) -> Void
@@ -38,6 +39,7 @@ public final class Log: Sendable {
         reader = core.reader
         lock = core.lock
         state = core.state
+        statistics = core.statistics
         let appender = Appender(options: options)
         self.appender = appender
         let (state, keeper) = (core.state, core.keeper)
@@ -74,6 +76,9 @@ public final class Log: Sendable {
 
     /// Every record below it is durable; readers see nothing at or above it.
     public var commitPosition: Position { reader.commitPosition }
+
+    /// What was appended since the log was opened, and how long its syncs took.
+    public var appended: AppendStatistics.Numbers { statistics.numbers }
 
     /// Why the log stopped appending; nil while it goes on.
     public var failure: AppendError? { state.failure }

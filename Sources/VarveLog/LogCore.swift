@@ -31,6 +31,8 @@ public struct LogCore: Sendable {
     public var epoch: UInt32 { writer.epoch }
     /// Every record below it is durable.
     public var commitPosition: Position { Position(writer.commit) }
+    /// What was written, and how long it took.
+    var statistics: AppendStatistics { writer.statistics }
 
     /// Opens a data directory, creating it if need be. Recovers what a crash left: a torn tail is
     /// cut and kept aside, damage to acknowledged data is an error and changes nothing.

@@ -3,15 +3,24 @@ import VarveFormats
 import VarveLog
 
 extension Node {
-    /// Appends lines of NDJSON as records of a stream, in batches.
+    /// Appends lines of NDJSON as records of a stream, in batches. Names and creation follow the
+    /// rules of Kafka topics.
     /// - Returns: the position after the last record, and how many were appended.
-    /// - Throws: `NodeError.refused` naming the line of the first record that does not fit;
-    ///   batches before it have been appended, as the message says.
+    /// - Throws: `NodeError.badRequest` or `notFound` for the name; `NodeError.refused` naming the
+    ///   line of the first record that does not fit; batches before it have been appended, as the message says.
     func append(ndjson body: [UInt8], to name: String) throws -> (end: Position, count: Int) {
         let lines = body.split(separator: UInt8(ascii: "\n")).filter { line in
             line.contains { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }
         }
         let stream = StreamName(name: name, partition: 0)
+        guard KafkaTopics.isValid(name) else {
+            throw NodeError.badRequest(KafkaRefusal.invalidName(name).message)
+        }
+        guard log.stream(stream) != nil || createsStreams || stream.isReserved else {
+            throw NodeError.notFound(
+                "there is no stream \(name), and this node creates none on its own"
+                    + " (--no-auto-create): create the topic, or declare the stream")
+        }
         var end = log.commitPosition
         var appended = 0
         for start in stride(from: 0, to: lines.count, by: Self.linesPerBatch) {

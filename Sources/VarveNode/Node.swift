@@ -24,6 +24,9 @@ public final class Node: Sendable {
     /// Where training sets put facts that exceed their memory, in files without names.
     let spillDirectory: String
     let gate: StreamGate
+    let metrics = NodeMetrics()
+    /// Whether appending to a stream that does not exist creates it.
+    let createsStreams: Bool
     let clock: any Clock
     let models: ModelCache
     /// Prediction ids that are being answered: an id is used once.
@@ -46,6 +49,7 @@ public final class Node: Sendable {
     ) throws {
         self.clock = clock
         self.files = files
+        createsStreams = options.createsStreams
         spillDirectory = "\(options.directory)/projections/spill"
         log = try Log.open(
             directory: options.directory, options: options.log, fileSystem: files, clock: clock)

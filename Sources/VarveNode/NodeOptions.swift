@@ -4,8 +4,11 @@ public import VarveLog
 public struct NodeOptions: Sendable {
     /// Where log and projections are kept.
     public var directory: String
-    /// Address the listeners bind to. Only loopback is served: there are no credentials.
+    /// Address that Kafka clients are served at. One that is not loopback needs users; HTTP and the
+    /// Redis protocol, which carry passwords in clear, stay on loopback.
     public var host = "127.0.0.1"
+    /// The host that Kafka clients are told to connect to; nil: `host`.
+    public var advertisedHost: String?
     /// Kafka protocol; 0 picks a free port.
     public var kafkaPort: UInt16 = 9092
     /// HTTP; 0 picks a free port.

@@ -1,9 +1,10 @@
 public import VarveFormats
 import VarveLog
+import VarveProtocols
 import VarveSystem
 
-/// A node's listeners: the protocols of Kafka and Redis, and HTTP, at ports that other commands find through the
-/// data directory's lock.
+/// A node's listeners: the protocols of Kafka and Redis, and HTTP, at ports that other commands
+/// find through the data directory's lock.
 public final class NodeServer: Sendable {
     private let node: Node
     private let kafka: KafkaServer
@@ -14,30 +15,32 @@ public final class NodeServer: Sendable {
 
     /// Starts to listen.
     /// - Parameter report: told what went wrong with connections.
-    /// - Throws: `NodeError.badRequest` for an address that is not loopback, unless there are users;
-    ///   `SystemError` when a port is taken.
+    /// - Throws: `NodeError.badRequest` for an address that is not loopback, unless there are
+    ///   users; `SystemError` when a port is taken.
     public init(
         _ node: Node, _ options: NodeOptions, report: @escaping @Sendable (String) -> Void
     ) throws {
-        guard try Self.isLoopback(options.host) || UserTable(node.log).isProtected else {
-            throw NodeError.badRequest(
-                "host is \(options.host), expected a loopback address: no credentials are"
-                    + " configured, so nobody outside this machine may connect; PUT /v1/users/NAME"
-                    + " makes a user")
-        }
+        let address = try HostAddress(resolving: options.host)
+        try Self.check(address, options, node)
         self.node = node
-        host = options.host
+        host = address.text
+        let token = try NodeToken.make(options.directory)
         var kafkaOptions = KafkaServer.Options()
-        kafkaOptions.host = options.host
+        // What was looked up is what is listened at: a name may stand for another address later.
+        kafkaOptions.host = address.text
+        kafkaOptions.advertisedHost = options.advertisedHost ?? options.host
+        kafkaOptions.token = token
         kafkaOptions.port = options.kafkaPort
         kafkaOptions.createsTopics = options.createsStreams
         kafkaOptions.groupsDirectory = "\(options.directory)/groups"
-        kafka = try Self.listening("Kafka", "--kafka-port", options.kafkaPort) {
+        let kafka = try Self.listening("Kafka", "--kafka-port", options.kafkaPort) {
             try KafkaServer(log: node.log, options: kafkaOptions, gate: node.gate, report: report)
         }
+        self.kafka = kafka
+        let access = AccessControl(token: token) { kafka.users() }
         var httpOptions = HTTPServer.Options()
-        // HTTP and the Redis protocol know no users: they stay on this machine.
-        let localHost = Self.isLoopback(options.host) ? options.host : "127.0.0.1"
+        // HTTP and the Redis protocol carry passwords in clear: they stay on this machine.
+        let localHost = address.isLoopback ? address.text : "127.0.0.1"
         httpOptions.host = localHost
         self.localHost = localHost
         httpOptions.port = options.httpPort
@@ -47,7 +50,9 @@ public final class NodeServer: Sendable {
         respOptions.port = options.respPort
         do {
             http = try Self.listening("HTTP", "--http-port", options.httpPort) {
-                try HTTPServer(options: httpOptions, report: report) { api.respond($0) }
+                try HTTPServer(options: httpOptions, report: report) {
+                    node.metrics.counting($0) { access.refusal($0) ?? api.respond($0) }
+                }
             }
         } catch {
             kafka.stop()
@@ -55,15 +60,19 @@ public final class NodeServer: Sendable {
         }
         do {
             resp = try Self.listening("the Redis protocol", "--resp-port", options.respPort) {
-                try RESPServer(node: node, options: respOptions, report: report)
+                try RESPServer(
+                    node: node, options: respOptions, access: access, report: report)
             }
         } catch {
             http.stop()
             kafka.stop()
             throw error
         }
+        kafka.report(to: node.metrics)
+        http.report(to: node.metrics)
+        resp.report(to: node.metrics)
         do {
-            try node.log.publish(address: address.text)
+            try node.log.publish(address: self.address.text)
         } catch {
             stop()
             throw error
@@ -83,8 +92,23 @@ public final class NodeServer: Sendable {
         }
     }
 
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    /// Whether an address may be listened at.
+    private static func check(
+        _ address: HostAddress, _ options: NodeOptions, _ node: Node
+    ) throws {
+        if address.isLoopback { return }
+        let name =
+            options.host + (address.text == options.host ? "" : ", which is \(address.text)")
+        guard try UserTable(node.log).isProtected else {
+            throw NodeError.badRequest(
+                "host is \(name), expected a loopback address: no credentials are configured, so"
+                    + " nobody outside this machine may connect; varve user add makes a user")
+        }
+        guard !address.isWildcard || options.advertisedHost != nil else {
+            throw NodeError.badRequest(
+                "host is \(name), all addresses: name the one that clients are to connect to with"
+                    + " --advertise")
+        }
     }
 
     /// Where the listeners are: `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080", "resp":

@@ -68,6 +68,19 @@ public struct PosixFileSystem: FileSystem {
         guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
     }
 
+    /// Writes a file that only its owner may read, replacing one of the name.
+    public func writeSecret(_ bytes: [UInt8], to path: String) throws(SystemError) {
+        let draft = path + ".new"
+        // Safe: the path is a terminated copy for the duration of each call.
+        _ = unsafe unlink(draft)
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+        let descriptor = unsafe Glibc.open(draft, flags, 0o600)
+        guard descriptor >= 0 else { throw .last("open", draft) }
+        _ = Glibc.close(descriptor)
+        try open(draft, .readWrite).write(bytes.raw, at: 0)
+        try rename(draft, to: path)
+    }
+
     /// How often a taken lock is tried again, 10 ms apart: whoever asks for the lock's holder takes
     /// it for a moment.
     private static let lockAttempts = 5

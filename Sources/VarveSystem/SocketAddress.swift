@@ -187,6 +187,46 @@ extension Descriptor {
     }
 }
 
+extension SocketAddress {
+    /// The address in numbers, such as `127.0.0.1`; nil when it has none.
+    fileprivate var text: String? {
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        // Safe: getnameinfo writes a terminated text within the array it is told the size of.
+        let code = unsafe with { address, length in
+            unsafe getnameinfo(
+                address, length, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST)
+        }
+        guard code == 0 else { return nil }
+        return String(
+            decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// The address that the name of a host stands for, however it is spelled.
+public struct HostAddress: Sendable, Equatable {
+    /// In numbers: `127.0.0.1`, `::1`.
+    public let text: String
+
+    /// Looks a name up: the first of its addresses that can be listened at.
+    /// - Throws: when there is none.
+    public init(resolving host: String) throws(SystemError) {
+        text = try SocketAddress.first(of: host, 0, isPassive: true) {
+            (address) throws(SystemError) in
+            try address.socket(host).bind(to: address, host)
+            guard let text = address.text else { throw .last("getnameinfo", host) }
+            return text
+        }
+    }
+
+    /// Whether nothing but this machine reaches it.
+    public var isLoopback: Bool {
+        text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
+    }
+
+    /// Whether it stands for all addresses of the machine.
+    public var isWildcard: Bool { text == "0.0.0.0" || text == "::" }
+}
+
 extension Duration {
     /// Milliseconds, rounded up, as the kernel's waits take them.
     var wholeMilliseconds: Int32 {

@@ -24,6 +24,35 @@ public enum StandardStream: Int32, Sendable {
         }
     }
 
+    /// Reads one line without showing what is typed, if a person types it; without the line's end.
+    public func readSecret() throws(SystemError) -> String {
+        var settings = termios()
+        // Safe: the kernel fills, and later reads, the local structure.
+        let isShown = unsafe isTerminal && tcgetattr(rawValue, &settings) == 0
+        if isShown {
+            var quiet = settings
+            quiet.c_lflag &= ~tcflag_t(ECHO)
+            // Safe: as above.
+            _ = unsafe tcsetattr(rawValue, TCSAFLUSH, &quiet)
+        }
+        defer {
+            // Safe: as above.
+            if isShown { _ = unsafe tcsetattr(rawValue, TCSAFLUSH, &settings) }
+        }
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            // Safe: the kernel fills the one local byte.
+            let got = unsafe Glibc.read(rawValue, &byte, 1)
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw .last("read", "standard input") }
+            if got == 0 || byte == UInt8(ascii: "\n") { break }
+            line.append(byte)
+        }
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        return String(decoding: line, as: UTF8.self)
+    }
+
     /// Reads all of it.
     public func readAll() throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []

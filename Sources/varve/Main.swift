@@ -6,7 +6,7 @@ struct Varve {
     static let commands =
         nodeCommands + logCommands + logInspectionCommands + streamCommands + definitionCommands
         + featureCommands + explainCommands + trainingCommands + modelCommands
-        + predictionCommands + rebuildCommands + checkCommands
+        + predictionCommands + rebuildCommands + checkCommands + userCommands
 
     static func main() {
         ProcessEnvironment.exit(run(Array(CommandLine.arguments.dropFirst())))

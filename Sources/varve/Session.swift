@@ -12,10 +12,12 @@ final class Session {
     struct Address {
         let kafka: (host: String, port: UInt16)
         let http: (host: String, port: UInt16)
+        /// What lets in whoever can read the node's files.
+        let token: String?
     }
 
     private enum Target {
-        case remote(HTTPClient, Address)
+        case remote(HTTPClient, Address, HTTPHeaders)
         case embedded(Node, NodeAPI)
     }
 
@@ -25,7 +27,7 @@ final class Session {
     init(_ invocation: Invocation, creates: Bool = false) throws {
         let directory = invocation.directory
         if let text = Log.publishedAddress(directory: directory) {
-            guard let address = Address(text) else {
+            guard let address = Address(text, token: NodeToken.read(directory)) else {
                 throw CommandError.unavailable(
                     "\(directory) is in use by a process that is not a node"
                         + (text.isEmpty ? "" : " (\(text))"))
@@ -33,7 +35,7 @@ final class Session {
             target = .remote(
                 HTTPClient(
                     host: address.http.host, port: address.http.port, timeout: .seconds(3600)),
-                address)
+                address, address.token.map { ["Authorization": "Bearer \($0)"] } ?? [:])
             return
         }
         if !creates, (try? PosixFileSystem().list("\(directory)/log")) == nil {
@@ -59,7 +61,7 @@ final class Session {
     }
 
     /// The running node's addresses; nil when the directory is open here.
-    var address: Address? { if case .remote(_, let address) = target { address } else { nil } }
+    var address: Address? { if case .remote(_, let address, _) = target { address } else { nil } }
 
     /// Sends a request.
     /// - Throws: `CommandError` with the node's own words when the answer is not a success.
@@ -72,7 +74,8 @@ final class Session {
         let suffix = items.isEmpty ? "" : "?" + items.joined(separator: "&")
         let response: HTTPResponse
         switch target {
-        case .remote(let client, _): response = try client.send(method, path + suffix, body: body)
+        case .remote(let client, _, let headers):
+            response = try client.send(method, path + suffix, headers: headers, body: body)
         case .embedded(_, let api):
             guard
                 let request = HTTPRequest(
@@ -125,13 +128,14 @@ final class Session {
 
 extension Session.Address {
     /// Reads `{"kafka": "127.0.0.1:9092", "http": "127.0.0.1:8080"}`.
-    init?(_ text: String) {
+    init?(_ text: String, token: String?) {
         let bytes = Array(text.utf8)
         guard let json = try? JSON(parsing: bytes.raw),
             let kafka = Self.endpoint(json["kafka"]), let http = Self.endpoint(json["http"])
         else { return nil }
         self.kafka = kafka
         self.http = http
+        self.token = token
     }
 
     private static func endpoint(_ json: JSON?) -> (host: String, port: UInt16)? {

@@ -1,8 +1,7 @@
 """A node for the peers to talk to, and what their tests share.
 
 Run by `tools/test --peers`, or by hand:  VARVE=.build/release/varve pytest tools/peers
-The clients are installed by `tools/peers/install` into a virtual environment outside the
-repository.
+The first installs the clients into .build/peers.
 """
 import json
 import os
@@ -62,6 +61,21 @@ def node():
         node = Node(directory)
         yield node
         node.stop()
+
+
+@pytest.fixture
+def fresh_node():
+    """A node of the test's own, whose users disturb no other."""
+    with tempfile.TemporaryDirectory(prefix="varve-peers-") as directory:
+        node = Node(directory)
+        yield node
+        node.stop()
+
+
+@pytest.fixture
+def many():
+    """How many records a large test moves: PEER_RECORDS."""
+    return int(os.environ.get("PEER_RECORDS", "100000"))
 
 
 @pytest.fixture

@@ -86,6 +86,9 @@ struct LogWriter: Sendable {
         commit = pipeline.nextPosition
     }
 
+    /// What was written, and how long it took.
+    let statistics = AppendStatistics()
+
     mutating func addStream() { pipeline.addStream() }
 
     /// Appends a group. Throws `stopped` when nothing more may be written by this process; every
@@ -197,8 +200,11 @@ struct LogWriter: Sendable {
     private mutating func flush() throws(AppendError) {
         guard !buffer.bytes.isEmpty else { return }
         do {
+            let start = ContinuousClock.now
             try file.write(buffer.bytes.raw, at: bufferStart)
             try file.sync()
+            statistics.add(
+                frames: sizes.count, bytes: buffer.bytes.count, took: start.duration(to: .now))
         } catch {
             throw .stopped("\(error)")
         }

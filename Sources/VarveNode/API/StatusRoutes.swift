@@ -23,6 +23,11 @@ extension NodeAPI {
                         "problems": .array(problems.map { .string($0) }),
                     ], status: problems.isEmpty ? .ok : .serviceUnavailable)
             },
+            Route("GET", "/metrics", "Counts and times for Prometheus") { _ in
+                HTTPResponse(
+                    status: .ok, headers: ["Content-Type": MetricsText.contentType],
+                    body: Array(node.metrics.text(node.log).utf8))
+            },
             Route("GET", "/v1/position", "The commit position: every record below it is durable") {
                 _ in .json(["position": position(node.log.commitPosition, node)])
             },

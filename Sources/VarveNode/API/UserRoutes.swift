@@ -2,8 +2,7 @@ import VarveFormats
 import VarveProtocols
 
 extension NodeAPI {
-    /// Users of the Kafka protocol. HTTP is served on loopback only, so whoever gets here is on
-    /// this machine.
+    /// Users of all protocols. See `AccessControl` for who may change them.
     static func userRoutes(_ node: Node) -> [Route] {
         [
             Route("GET", "/v1/users", "Users, their roles and the prefixes granted to them") { _ in
@@ -24,11 +23,11 @@ extension NodeAPI {
             },
             Route(
                 "PUT", "/v1/users/*",
-                "Makes a user known: {\"password\", \"roles\": [...], \"prefixes\": [...]}"
+                "Makes or changes a user: {\"password\", \"roles\": [...], \"prefixes\": [...]}"
             ) { call in
                 let json = try call.json()
-                let names = (json["roles"]?.arrayValue ?? []).map { $0.stringValue ?? "" }
-                let roles = try names.map { name in
+                let names = json["roles"]?.arrayValue?.map { $0.stringValue ?? "" }
+                let roles = try names?.map { name in
                     guard let role = Role(rawValue: name) else {
                         throw NodeError.badRequest(
                             "role \"\(name)\", expected one of"
@@ -37,9 +36,9 @@ extension NodeAPI {
                     return role
                 }
                 try node.setUser(
-                    call.values[0], password: json["password"]?.stringValue ?? "",
-                    roles: Set(roles),
-                    prefixes: (json["prefixes"]?.arrayValue ?? []).compactMap(\.stringValue))
+                    call.values[0], password: json["password"]?.stringValue,
+                    roles: roles.map { Set($0) },
+                    prefixes: json["prefixes"]?.arrayValue?.compactMap(\.stringValue))
                 return .json(["user": .string(call.values[0])])
             },
             Route("DELETE", "/v1/users/*", "Takes a user away") { call in

@@ -5,24 +5,41 @@ import VarveProtocols
 import VarveSystem
 
 extension Node {
-    /// Makes a user known, or changes one. As soon as there is one, Kafka clients have to prove
-    /// who they are.
+    /// Makes a user known, or changes one: what is nil stays as it is. As soon as there is one
+    /// user, clients have to prove who they are.
     func setUser(
-        _ name: String, password: String, roles: Set<Role>, prefixes: [String]
+        _ name: String, password: String?, roles: Set<Role>?, prefixes: [String]?
     ) throws {
-        guard (1...255).contains(name.utf8.count), (8...1024).contains(password.utf8.count) else {
-            throw NodeError.badRequest(
-                "a user needs a name of 1 to 255 bytes and a password of 8 to 1024")
+        try applying.withLock { _ in
+            let known = try UserTable(log).users[name]
+            guard (1...255).contains(name.utf8.count), name != NodeToken.user else {
+                throw NodeError.badRequest(
+                    "user \"\(name)\", expected a name of 1 to 255 bytes that is not"
+                        + " \(NodeToken.user)")
+            }
+            guard let roles = roles ?? known?.roles, !roles.isEmpty else {
+                throw NodeError.badRequest(
+                    "user \(name) has no role, expected some of"
+                        + " \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            let credential: ScramCredential
+            if let password {
+                guard (8...1024).contains(password.utf8.count) else {
+                    throw NodeError.badRequest(
+                        "the password is \(password.utf8.count) bytes, expected 8 to 1024")
+                }
+                credential = ScramCredential(password: password, salt: RandomSource.bytes(16))
+            } else if let known {
+                credential = known.credential
+            } else {
+                throw NodeError.notFound("there is no user \(name), and a new one needs a password")
+            }
+            let user = User(
+                name: name, roles: roles, prefixes: prefixes ?? known?.prefixes ?? [],
+                credential: credential)
+            try record(
+                try RecordBatch.encode([user.record(time: milliseconds())]), in: Log.catalogName)
         }
-        guard !roles.isEmpty else {
-            throw NodeError.badRequest(
-                "user \(name) has no role, expected some of"
-                    + " \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
-        }
-        let credential = ScramCredential(password: password, salt: RandomSource.bytes(16))
-        let user = User(name: name, roles: roles, prefixes: prefixes, credential: credential)
-        try record(
-            try RecordBatch.encode([user.record(time: milliseconds())]), in: Log.catalogName)
     }
 
     /// Takes a user away.

@@ -96,7 +96,8 @@ struct Principal: Sendable {
 
     private init(user: User?) { self.user = user }
 
-    private func has(_ roles: Role...) -> Bool {
+    /// Whether it has one of the roles; anyone has all of them.
+    func has(_ roles: Role...) -> Bool {
         user.map { user in roles.contains { user.roles.contains($0) } } ?? true
     }
 

@@ -38,11 +38,11 @@ final class KafkaConnection {
 
     /// Connects, and asks which versions the broker speaks.
     init(
-        host: String, port: UInt16, clientID: String, timeout: Duration
+        host: String, port: UInt16, _ options: KafkaProducer.Options
     ) throws(KafkaClientError) {
-        self.clientID = clientID
+        clientID = options.clientID
         do {
-            socket = try Socket.connect(host: host, port: port, timeout: timeout)
+            socket = try Socket.connect(host: host, port: port, timeout: options.timeout)
         } catch {
             throw .connection(error)
         }
@@ -51,6 +51,26 @@ final class KafkaConnection {
         let offer = try ask(.apiVersions, request, ApiVersionsResponse.self)
         for api in offer.apis where api.minVersion <= api.maxVersion {
             versions[api.key] = api.minVersion...api.maxVersion
+        }
+        if let credentials = options.credentials { try authenticate(credentials) }
+    }
+
+    /// Proves who it is with SASL PLAIN.
+    private func authenticate(
+        _ credentials: KafkaProducer.Credentials
+    ) throws(KafkaClientError) {
+        let hand = try ask(
+            .saslHandshake, SaslHandshakeRequest(mechanism: Authentication.plain),
+            SaslHandshakeResponse.self)
+        guard hand.error == .none else {
+            throw .refused(hand.error, "\(socket.peer) does not take a password in clear")
+        }
+        let token = "\0\(credentials.user)\0\(credentials.password)"
+        let answer = try ask(
+            .saslAuthenticate, SaslAuthenticateRequest(token: Array(token.utf8)),
+            SaslAuthenticateResponse.self)
+        guard answer.error == .none else {
+            throw .refused(answer.error, "\(socket.peer): \(answer.message ?? "no")")
         }
     }
 

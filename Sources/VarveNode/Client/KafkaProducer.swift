@@ -13,6 +13,8 @@ public final class KafkaProducer {
     public struct Options: Sendable {
         /// What the broker sees as the client's name.
         public var clientID = "varve"
+        /// Who it is, at a node with users; sent in clear, which is for this machine only.
+        public var credentials: Credentials?
         /// The longest wait for the broker.
         public var timeout = Duration.seconds(30)
         /// Records are sent once a stream's keys and values take so many bytes.
@@ -26,6 +28,18 @@ public final class KafkaProducer {
 
         /// The defaults.
         public init() {}
+    }
+
+    /// A user and a password.
+    public struct Credentials: Sendable {
+        let user: String
+        let password: String
+
+        /// Both.
+        public init(user: String, password: String) {
+            self.user = user
+            self.password = password
+        }
     }
 
     /// What became of a batch.
@@ -84,7 +98,7 @@ public final class KafkaProducer {
         self.port = port
         self.options = options
         connection = try KafkaConnection(
-            host: host, port: port, clientID: options.clientID, timeout: options.timeout)
+            host: host, port: port, options)
         let identity = try connection.ask(
             .initProducerID,
             InitProducerIDRequest(transactionalID: nil, transactionTimeoutMilliseconds: 0),
@@ -223,7 +237,7 @@ public final class KafkaProducer {
             Monitor(false).wait(until: { $0 }, timeout: options.pause) { _ in }
             do throws(KafkaClientError) {
                 connection = try KafkaConnection(
-                    host: host, port: port, clientID: options.clientID, timeout: options.timeout)
+                    host: host, port: port, options)
                 for index in underWay.indices {
                     underWay[index].correlation = try connection.send(
                         .produce, underWay[index].request)

@@ -63,6 +63,9 @@ public final class HTTPServer: Sendable {
     /// Where it listens.
     public var port: UInt16 { listening.port }
 
+    /// Adds what is known here to a node's metrics.
+    func report(to metrics: NodeMetrics) { metrics.watch("http", listening) }
+
     /// Accepts nothing more, answers what was accepted, and closes everything.
     public func stop() {
         loop.stop(grace: grace)

@@ -28,6 +28,7 @@ struct FetchWork {
     private let request: FetchRequest
     private let principal: Principal
     private var isPlaced = false
+    private let started = ContinuousClock.now
 
     init(_ request: FetchRequest, _ header: RequestHeader, by principal: Principal) {
         self.principal = principal
@@ -135,12 +136,11 @@ struct FetchWork {
     }
 
     /// The whole answer.
-    consuming func answer() -> [UInt8] {
+    consuming func answer(_ broker: KafkaBroker) -> [UInt8] {
         let response = FetchResponse(
             throttleMilliseconds: 0,
             error: request.session == 0 ? .none : .fetchSessionIDNotFound, session: 0,
             topics: topics)
-        return KafkaFrame.response(
-            correlationID: header.correlationID, response, version: header.version)
+        return broker.response(header, response, since: started)
     }
 }

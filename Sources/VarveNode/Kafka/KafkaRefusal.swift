@@ -91,6 +91,13 @@ struct KafkaRefusal: Error, Equatable {
             .policyViolation, "\(name) is written by Varve itself; use another topic name")
     }
 
+    /// A name that no topic can have.
+    static func invalidName(_ name: String) -> KafkaRefusal {
+        KafkaRefusal(
+            .invalidTopic,
+            "\"\(name)\" is no topic name: expected 1 to 249 letters, digits, '.', '_' or '-'")
+    }
+
     /// A topic that the user may not do this with.
     static func forbidden(_ topic: String) -> KafkaRefusal {
         KafkaRefusal(

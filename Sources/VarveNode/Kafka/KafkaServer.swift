@@ -12,6 +12,8 @@ public final class KafkaServer: Sendable {
         public var host = "127.0.0.1"
         /// The port to listen at; 0 lets the kernel choose.
         public var port: UInt16 = 0
+        /// What proves that a client can read the node's files: see `NodeToken`.
+        var token: String?
         /// The host that clients are told to connect to; the one listened at when nil.
         public var advertisedHost: String?
         /// The port that clients are told to connect to; the one listened at when nil.
@@ -90,6 +92,18 @@ public final class KafkaServer: Sendable {
     /// Where it listens.
     public var port: UInt16 { listening.port }
 
+    /// Adds what is known here to a node's metrics.
+    func report(to metrics: NodeMetrics) {
+        metrics.add { [broker] text in
+            broker.requests.write(&text)
+            broker.writeLags(&text)
+        }
+        metrics.watch("kafka", listening)
+    }
+
+    /// The users as the log has them now.
+    func users() -> UserTable { broker.catalog.users(broker.report) }
+
     /// Accepts nothing more, answers what was accepted, and closes everything. The log is to be
     /// closed after it.
     public func stop() {
@@ -114,6 +128,7 @@ final class KafkaBroker: Sendable {
     let catalog: BrokerCatalog
     /// What consumer groups have read.
     let offsets: GroupOffsets
+    let requests = RequestMetrics(prefix: "varve_kafka", kind: "api", outcome: "error")
     private let secret = RandomSource.bytes(32)
     private let producers = Atomic<Int64>(0)
 

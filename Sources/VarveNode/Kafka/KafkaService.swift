@@ -43,7 +43,7 @@ final class KafkaService: ConnectionService {
         work.advance(broker)
         if work.isReady || request.maxWaitMilliseconds <= 0 {
             broker.waitingFetches.wrappingSubtract(1, ordering: .relaxed)
-            return connection.fulfil(promised, work.answer())
+            return connection.fulfil(promised, work.answer(broker))
         }
         let number = nextNumber
         nextNumber += 1
@@ -55,7 +55,7 @@ final class KafkaService: ConnectionService {
 
     private func finish(_ number: UInt64) {
         guard let fetch = forget(number) else { return }
-        fetch.connection.fulfil(fetch.promised, fetch.work.answer())
+        fetch.connection.fulfil(fetch.promised, fetch.work.answer(broker))
     }
 
     @discardableResult

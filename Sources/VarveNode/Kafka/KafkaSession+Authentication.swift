@@ -15,6 +15,8 @@ struct Authentication {
         /// Its first message was answered.
         case proving(ScramExchange)
         case user(String)
+        /// It can read the node's files.
+        case owner
     }
 
     var phase = Phase.stranger
@@ -31,6 +33,7 @@ extension KafkaSession {
     func principal() -> Principal? {
         let table = broker.catalog.users(broker.report)
         guard table.isProtected else { return .anyone }
+        if case .owner = authentication.phase { return .anyone }
         guard case .user(let name) = authentication.phase else { return nil }
         // Somebody who was taken away is a stranger again.
         return table.users[name].map { Principal($0) }
@@ -38,7 +41,7 @@ extension KafkaSession {
 
     /// There is no TLS: a password in clear is taken from this machine only.
     private func mechanisms(_ connection: Connection) -> [String] {
-        connection.isLoopback
+        connection.isOfThisMachine(listeningAt: broker.options.host)
             ? [Authentication.scram, Authentication.plain] : [Authentication.scram]
     }
 
@@ -67,6 +70,12 @@ extension KafkaSession {
         switch authentication.phase {
         case .plain:
             let login = PlainToken.read(request.token)
+            if let login, login.user == NodeToken.user, let token = broker.options.token,
+                Array(login.password.utf8).equalsInConstantTime(Array(token.utf8))
+            {
+                authentication.phase = .owner
+                break
+            }
             let credential = login.map {
                 users[$0.user]?.credential ?? broker.madeUpCredential(of: $0.user)
             }
@@ -88,7 +97,7 @@ extension KafkaSession {
             reply = exchange.finish(clientFinal: request.token)
             if users[exchange.user] == nil { reply = nil }
             if reply != nil { authentication.phase = .user(exchange.user) }
-        case .stranger, .user:
+        case .stranger, .user, .owner:
             answer(
                 header,
                 SaslAuthenticateResponse(
@@ -115,9 +124,11 @@ extension KafkaSession {
 }
 
 extension Connection {
-    /// Whether the client is on this machine.
-    var isLoopback: Bool {
-        peer.hasPrefix("127.") || peer.hasPrefix("[::1]") || peer.hasPrefix("::1")
-            || peer.hasPrefix("[::ffff:127.")
+    /// Whether the client is on this machine: it comes from loopback, or from the very address,
+    /// in numbers, that is listened at.
+    func isOfThisMachine(listeningAt host: String) -> Bool {
+        ["127.", "[::1]:", "[::ffff:127.", "\(host):", "[\(host)]:"].contains {
+            peer.hasPrefix($0)
+        }
     }
 }

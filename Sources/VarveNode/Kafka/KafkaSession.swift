@@ -8,6 +8,8 @@ final class KafkaSession: ConnectionHandler {
     private let connectionID: UInt64
     /// Who is on the other side.
     var authentication = Authentication()
+    /// When the request at hand was taken.
+    private var started = ContinuousClock.now
 
     var broker: KafkaBroker { service.broker }
     var groups: GroupCoordinator { service.groups }
@@ -48,6 +50,7 @@ final class KafkaSession: ConnectionHandler {
             }
             throw error
         }
+        started = .now
         switch request {
         case .apiVersions: answer(header, ApiVersionsResponse.offer(error: .none), connection)
         case .saslHandshake(let request): shakeHands(request, header, on: connection)
@@ -63,9 +66,7 @@ final class KafkaSession: ConnectionHandler {
     func answer(
         _ header: RequestHeader, _ response: some KafkaMessage, _ connection: Connection
     ) {
-        connection.answer(
-            KafkaFrame.response(
-                correlationID: header.correlationID, response, version: header.version))
+        connection.answer(broker.response(header, response, since: started))
     }
 
     /// Answers on a worker thread, because the disk has to be waited for.
@@ -74,10 +75,8 @@ final class KafkaSession: ConnectionHandler {
         _ body: @escaping @Sendable (KafkaBroker) -> some KafkaMessage
     ) {
         let promised = connection.promise(cost: 1024)
-        let isAccepted = broker.workers.submit { [broker] in
-            promised.fulfil(
-                KafkaFrame.response(
-                    correlationID: header.correlationID, body(broker), version: header.version))
+        let isAccepted = broker.workers.submit { [broker, started] in
+            promised.fulfil(broker.response(header, body(broker), since: started))
         }
         // Too many wait: the client comes back.
         if !isAccepted { connection.closeAfterAnswers() }

@@ -25,14 +25,17 @@ final class ProduceRound: Sendable {
 
     private let state: Monitor<State>
     private let header: RequestHeader
+    private let broker: KafkaBroker
+    private let started = ContinuousClock.now
     private let promised: PromisedAnswer?
     private let connection: RemoteConnection
 
     /// - Parameter promised: nil when the producer wants no answer.
     init(
         _ request: ProduceRequest, _ header: RequestHeader, _ connection: RemoteConnection,
-        promised: PromisedAnswer?
+        promised: PromisedAnswer?, broker: KafkaBroker
     ) {
+        self.broker = broker
         let topics = request.topics.map { topic in
             ProduceResponse.Topic(
                 name: topic.name,
@@ -70,9 +73,7 @@ final class ProduceRound: Sendable {
     private func give(_ answer: (response: ProduceResponse, hasFailure: Bool)?) {
         guard let answer else { return }
         if let promised {
-            promised.fulfil(
-                KafkaFrame.response(
-                    correlationID: header.correlationID, answer.response, version: header.version))
+            promised.fulfil(broker.response(header, answer.response, since: started))
         } else if answer.hasFailure {
             // A producer that wants no answers learns of a failure in no other way.
             connection.closeAfterAnswers()

@@ -17,7 +17,7 @@ struct ProduceWork {
     ) {
         let round = ProduceRound(
             request, header, connection.remote,
-            promised: request.acks == 0 ? nil : connection.promise(cost: size))
+            promised: request.acks == 0 ? nil : connection.promise(cost: size), broker: broker)
         for (topicIndex, topic) in request.topics.enumerated() {
             for (partitionIndex, partition) in topic.partitions.enumerated() {
                 let name = StreamName(name: topic.name, partition: partition.index)

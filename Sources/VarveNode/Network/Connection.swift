@@ -1,3 +1,4 @@
+import Synchronization
 import VarveBytes
 import VarveSystem
 
@@ -12,6 +13,13 @@ public struct ConnectionLimits: Sendable {
     public var promisedBytes = 32 << 20
     /// Bytes of answers that the client has not taken.
     public var outputBytes = 8 << 20
+    /// Bytes of requests that wait for their answers, over all connections of the loop: beyond it,
+    /// nothing more is read until some are answered.
+    public var loopPromisedBytes = 256 << 20
+    /// A connection on which nothing happens for so long is closed, unless it waits for an answer.
+    public var idleTime = Duration.seconds(600)
+    /// So is one that does not take its answers, or does not finish its request.
+    public var stuckTime = Duration.seconds(60)
 
     /// The defaults.
     public init() {}
@@ -21,13 +29,16 @@ public struct ConnectionLimits: Sendable {
 public final class Connection {
     let id: UInt64
     let socket: Socket
-    let limits: ConnectionLimits
+    let listening: Listening
+    var limits: ConnectionLimits { listening.limits }
     let remote: RemoteConnection
     var handler: (any ConnectionHandler)?
     /// The listener it came from, as the loop numbers them.
     var listener: UInt64 = 0
     /// Whether the loop will settle it.
     var isTouched = false
+    /// Whether the loop will touch it once there is room.
+    var isStarved = false
     private unowned let loop: LoopCore
 
     private var input: [UInt8] = []
@@ -37,6 +48,8 @@ public final class Connection {
     private var interest: Poller.Interest = .read
     /// Whether bytes wait that the handler was not shown, or did not take because of a limit.
     private var hasNews = false
+    /// When bytes last came or went.
+    private var lastProgress = ContinuousClock.now
 
     private enum Phase {
         case open
@@ -50,10 +63,10 @@ public final class Connection {
     /// How long the client may take to close after everything was answered.
     private static let lingerTime = Duration.seconds(1)
 
-    init(id: UInt64, socket: Socket, limits: ConnectionLimits, loop: LoopCore) {
+    init(id: UInt64, socket: Socket, listening: Listening, loop: LoopCore) {
         self.id = id
         self.socket = socket
-        self.limits = limits
+        self.listening = listening
         self.loop = loop
         remote = RemoteConnection(mailbox: loop.mailbox, connection: id)
     }
@@ -65,8 +78,10 @@ public final class Connection {
     public var acceptsRequests: Bool {
         phase == .open && answers.promiseCount < limits.promises
             && answers.promisedBytes < limits.promisedBytes
-            && answers.outputBytes < limits.outputBytes
+            && answers.outputBytes < limits.outputBytes && !isLoopFull
     }
+
+    private var isLoopFull: Bool { loop.promisedBytes >= limits.loopPromisedBytes }
 
     /// Answers a request at once; its answer goes out after those promised before it.
     public func answer(_ bytes: [UInt8]) {
@@ -77,7 +92,8 @@ public final class Connection {
     /// Promises an answer, which is to be given later, by any thread.
     /// - Parameter cost: bytes that the request keeps in memory meanwhile.
     public func promise(cost: Int) -> PromisedAnswer {
-        PromisedAnswer(remote: remote, number: answers.promise(cost: cost))
+        loop.promisedBytes += cost
+        return PromisedAnswer(remote: remote, number: answers.promise(cost: cost))
     }
 
     /// Keeps a promise on the loop's own thread.
@@ -86,7 +102,9 @@ public final class Connection {
     }
 
     func fulfil(_ number: UInt64, _ bytes: [UInt8]) {
+        let before = answers.promisedBytes
         answers.fulfil(number, bytes)
+        loop.promisedBytes -= before - answers.promisedBytes
         loop.touch(self)
     }
 
@@ -109,6 +127,8 @@ public final class Connection {
             switch try socket.read(into: &input, from: inputRange.upperBound) {
             case .wouldBlock: break
             case .bytes(let count):
+                lastProgress = .now
+                listening.receivedBytes.wrappingAdd(count, ordering: .relaxed)
                 if phase != .open { break }
                 inputRange = inputRange.lowerBound..<(inputRange.upperBound + count)
                 hasNews = true
@@ -153,12 +173,19 @@ public final class Connection {
         do {
             repeat {
                 process()
+                let waiting = answers.outputBytes
                 try answers.flush { bytes throws(SystemError) in try socket.write(bytes) }
+                let sent = waiting - answers.outputBytes
+                if sent > 0 {
+                    lastProgress = .now
+                    listening.sentBytes.wrappingAdd(sent, ordering: .relaxed)
+                }
                 // Written answers may have made room for requests that wait.
             } while hasNews && acceptsRequests
         } catch {
             return close()
         }
+        if phase == .open, isLoopFull { loop.starve(self) }
         if phase == .closing, answers.isEmpty { linger() }
         var wanted: Poller.Interest = []
         if phase == .lingering || acceptsRequests { wanted.insert(.read) }
@@ -180,9 +207,26 @@ public final class Connection {
         _ = loop.timers.add(at: .now + Self.lingerTime) { [weak self] in self?.close() }
     }
 
+    /// Closes the connection if the client has done nothing for too long.
+    /// - Returns: why, if so.
+    func expire(at now: ContinuousClock.Instant) -> String? {
+        let time = lastProgress.duration(to: now)
+        let waits = answers.outputBytes > 0
+        // Whoever waits for an answer, and for nothing else, is not idle.
+        if phase == .closed || answers.promiseCount > 0 && !waits { return nil }
+        // A request that stands still because of a limit is not the client's fault.
+        let isHalf = !inputRange.isEmpty && acceptsRequests
+        guard time >= (waits || isHalf ? limits.stuckTime : limits.idleTime) else { return nil }
+        close()
+        if waits { return "its answers were not taken for \(time)" }
+        return isHalf ? "the rest of its request did not come for \(time)" : ""
+    }
+
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        loop.promisedBytes -= answers.promisedBytes
+        answers = AnswerQueue()
         loop.poller.remove(socket)
         loop.forget(self)
         handler?.closed()

@@ -1,3 +1,4 @@
+import Synchronization
 import VarveSystem
 
 /// What an event loop's thread owns.
@@ -11,6 +12,11 @@ final class LoopCore {
     /// Connections that something happened to.
     private var touched: [Connection] = []
     private var buffers: [[UInt8]] = []
+    /// Bytes of requests that wait for their answers, over all connections.
+    var promisedBytes = 0
+    /// Connections that read nothing because of all others.
+    private var starved: [Connection] = []
+    private var isSweeping = false
     private var stopDeadline: ContinuousClock.Instant?
 
     /// A port and its protocol.
@@ -55,6 +61,7 @@ final class LoopCore {
             mailbox.take(into: &messages)
             for message in messages { handle(message) }
             settle()
+            feed()
             guard let stopDeadline else { continue }
             if connections.isEmpty || .now >= stopDeadline { return closeAll() }
         }
@@ -111,12 +118,14 @@ final class LoopCore {
                 }
                 let id = newToken()
                 let connection = Connection(
-                    id: id, socket: socket, limits: listener.listening.limits, loop: self)
+                    id: id, socket: socket, listening: listener.listening, loop: self)
                 try poller.add(socket, .read, token: id)
                 connection.handler = listener.service.handler(for: connection)
                 connection.listener = token
                 connections[id] = connection
                 listeners[token]?.connectionCount += 1
+                listener.listening.connections.wrappingAdd(1, ordering: .relaxed)
+                sweepLater(listener.listening.limits)
             } catch {
                 report("\(error)")
                 return pauseAccepting(token)
@@ -159,6 +168,45 @@ final class LoopCore {
     func forget(_ connection: Connection) {
         connections[connection.id] = nil
         listeners[connection.listener]?.connectionCount -= 1
+        connection.listening.connections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// Notes a connection that reads nothing because of all others.
+    func starve(_ connection: Connection) {
+        if !connection.isStarved { starved.append(connection) }
+        connection.isStarved = true
+    }
+
+    /// Lets those read on that were kept from it, once there is room.
+    private func feed() {
+        guard let first = starved.first, promisedBytes < first.limits.loopPromisedBytes else {
+            return
+        }
+        let waiting = starved
+        starved.removeAll()
+        for connection in waiting {
+            connection.isStarved = false
+            touch(connection)
+        }
+        settle()
+    }
+
+    /// Looks for connections on which nothing happens, now and then, while there are any.
+    private func sweepLater(_ limits: ConnectionLimits) {
+        if isSweeping { return }
+        isSweeping = true
+        let pause = min(limits.idleTime, limits.stuckTime) / 4
+        _ = timers.add(at: .now + pause) { [weak self] in
+            guard let self else { return }
+            isSweeping = false
+            let now = ContinuousClock.now
+            for connection in Array(connections.values) {
+                if let reason = connection.expire(at: now), !reason.isEmpty {
+                    report("\(connection.peer): \(reason); the connection is closed")
+                }
+            }
+            if !connections.isEmpty, !isStopping { sweepLater(limits) }
+        }
     }
 
     private func stop(_ grace: Duration) {

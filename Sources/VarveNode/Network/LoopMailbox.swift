@@ -38,6 +38,10 @@ public final class Listening: Sendable {
     /// The port.
     public let port: UInt16
     let limits: ConnectionLimits
+    /// What has passed since the start. The loop's thread counts, any reads.
+    let receivedBytes = Atomic(0)
+    let sentBytes = Atomic(0)
+    let connections = Atomic(0)
     private let mailbox: LoopMailbox
     private let isWoken = Atomic(false)
 

@@ -34,12 +34,19 @@ extension RESPCommands {
                 clientName = words.text(index + 1)
                 index += 2
             case "AUTH" where index + 2 < words.count:
-                writer.error("WRONGPASS no password is configured: connect without one")
-                return
+                guard logIn(words.text(index + 1), words.text(index + 2)) else { return }
+                index += 3
             default:
                 writer.error("ERR Syntax error in HELLO option '\(words.text(index))'")
                 return
             }
+        }
+        guard isAdmitted else {
+            writer.error(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the"
+                    + " HELLO <proto> AUTH <user> <pass> option can be used to authenticate the"
+                    + " client and select the RESP protocol version at the same time")
+            return
         }
         writer.version = version
         writer.map(7)

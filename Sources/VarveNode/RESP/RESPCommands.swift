@@ -13,23 +13,64 @@ struct RESPCommands {
     var writer = RESPWriter()
     private(set) var hasQuit = false
     var clientName = ""
+    private let access: AccessControl
+    /// Who proved a password on this connection.
+    var user: String?
+    /// Whether commands that read are answered.
+    private(set) var isAdmitted = false
     /// What the batch of requests at hand reads from; made when the first of them reads.
     private var reading: RESPReading?
     private var isStale = true
 
-    init(_ node: Node, client: Int64) {
+    init(_ node: Node, _ access: AccessControl, client: Int64) {
         self.node = node
+        self.access = access
         self.client = client
     }
 
     /// A new batch of requests has arrived.
-    mutating func begin() { isStale = true }
+    mutating func begin() {
+        isStale = true
+        admit()
+    }
+
+    /// Looks up whether the client may read, as users come and go.
+    private mutating func admit() {
+        isAdmitted =
+            !access.isProtected
+            || user.map { access.principal(named: $0)?.mayConsume ?? false } ?? false
+    }
+
+    /// Takes a user and a password; writes the error when they are wrong.
+    mutating func logIn(_ name: String, _ password: String) -> Bool {
+        guard access.isProtected else {
+            writer.error(
+                "ERR AUTH <password> called without any password configured for the default user."
+                    + " Are you sure your configuration is correct?")
+            return false
+        }
+        guard let principal = access.principal(user: name, password: password) else {
+            writer.error("WRONGPASS invalid username-password pair or user is disabled.")
+            return false
+        }
+        guard principal.mayConsume else {
+            writer.error("NOPERM user \(name) has no role that reads features")
+            return false
+        }
+        user = name
+        admit()
+        return true
+    }
 
     /// Runs one command and writes its answer.
     /// - Parameter arguments: its words as ranges of the bytes.
     mutating func run(_ arguments: Span<Range<Int>>, of bytes: RawSpan) {
         if arguments.isEmpty { return }
         let words = RESPWords(arguments, bytes)
+        if !isAdmitted, !Self.open.contains(words.text(0).uppercased()) {
+            writer.error("NOAUTH Authentication required.")
+            return
+        }
         // The busiest commands are known without making a text.
         if words.isWord(0, Self.hmget) { return hmget(words) }
         if words.isWord(0, Self.hget) { return hget(words) }
@@ -48,9 +89,7 @@ struct RESPCommands {
             if isRight(words, 2) { writer.bulk(words[1]) }
         case "HELLO": hello(words)
         case "AUTH":
-            writer.error(
-                "ERR AUTH <password> called without any password configured for the default user."
-                    + " Are you sure your configuration is correct?")
+            if isRight(words, 3), logIn(words.text(1), words.text(2)) { writer.simple("OK") }
         case "SELECT": select(words)
         case "INFO": info()
         case "COMMAND": command(words)
@@ -61,12 +100,16 @@ struct RESPCommands {
             hasQuit = true
         case "RESET":
             clientName = ""
+            user = nil
+            admit()
             writer.version = .two
             writer.simple("RESET")
         default: writer.error(unknown(words))
         }
     }
 
+    /// What strangers may say.
+    private static let open: Set<String> = ["AUTH", "HELLO", "QUIT", "RESET"]
     private static let hmget = Array("HMGET".utf8)
     private static let hget = Array("HGET".utf8)
 

@@ -29,16 +29,19 @@ public final class RESPServer: Sendable {
     private let grace: Duration
 
     /// Starts to serve.
-    /// - Parameter report: told what went wrong with connections.
+    /// - Parameters:
+    ///   - access: whom it answers.
+    ///   - report: told what went wrong with connections.
     /// - Throws: `EADDRINUSE` when another process has the port.
     init(
-        node: Node, options: Options, report: @escaping @Sendable (String) -> Void
+        node: Node, options: Options, access: AccessControl,
+        report: @escaping @Sendable (String) -> Void
     ) throws(SystemError) {
         let loop = try EventLoop(name: "resp", report: report)
         do {
             listening = try loop.listen(
                 host: options.host, port: options.port, limits: options.limits
-            ) { _ in RESPService(node) }
+            ) { _ in RESPService(node, access) }
         } catch {
             loop.stop(grace: .zero)
             throw error
@@ -50,6 +53,9 @@ public final class RESPServer: Sendable {
     /// Where it listens.
     public var port: UInt16 { listening.port }
 
+    /// Adds what is known here to a node's metrics.
+    func report(to metrics: NodeMetrics) { metrics.watch("redis", listening) }
+
     /// Accepts nothing more, answers what was accepted, and closes everything.
     public func stop() { loop.stop(grace: grace) }
 }
@@ -57,13 +63,17 @@ public final class RESPServer: Sendable {
 /// RESP on the loop's thread.
 private final class RESPService: ConnectionService {
     private let node: Node
+    private let access: AccessControl
     private var connections: Int64 = 0
 
-    init(_ node: Node) { self.node = node }
+    init(_ node: Node, _ access: AccessControl) {
+        self.node = node
+        self.access = access
+    }
 
     func handler(for connection: Connection) -> any ConnectionHandler {
         connections += 1
-        return RESPSession(RESPCommands(node, client: connections))
+        return RESPSession(RESPCommands(node, access, client: connections))
     }
 
     func woken() {}

@@ -96,7 +96,7 @@ struct TableDirectory {
     private func put(
         _ file: TableFile, _ table: Table, _ stream: String, _ options: ParquetFile.Options
     ) throws {
-        let directory = "\(path)/\(stream)/\(file.directory)"
+        let directory = "\(path)/\(Self.folder(stream))/\(file.directory)"
         try files.createDirectory(directory)
         try files.replace(file.name, in: directory, with: ParquetFile.encode(table, options))
     }
@@ -156,8 +156,9 @@ extension TableDirectory {
     /// The files of a stream by day, then position.
     func list(_ stream: String) throws -> [TableFile] {
         var found: [TableFile] = []
-        for directory in try names("\(path)/\(stream)") where directory.hasPrefix("day=") {
-            for name in try names("\(path)/\(stream)/\(directory)") {
+        let folder = "\(path)/\(Self.folder(stream))"
+        for directory in try names(folder) where directory.hasPrefix("day=") {
+            for name in try names("\(folder)/\(directory)") {
                 if let file = TableFile(directory: directory, name: name) { found.append(file) }
             }
         }
@@ -172,27 +173,33 @@ extension TableDirectory {
 
     /// Where a file is.
     func path(of file: TableFile, _ stream: String) -> String {
-        "\(path)/\(stream)/\(file.directory)/\(file.name)"
+        "\(path)/\(Self.folder(stream))/\(file.directory)/\(file.name)"
+    }
+
+    /// A stream's directory. Streams may be called as the checkpoint and its drafts are: no name
+    /// begins with the sign that they get.
+    static func folder(_ stream: String) -> String {
+        stream.hasPrefix("CHECKPOINT") ? "=\(stream)" : stream
     }
 
     /// Removes what a crash left: files that begin at or after the checkpoint, files whose records
     /// are in a merged one too, and anything that is not whole.
     func removeFiles(from position: Position) throws {
-        for stream in try names(path) where !stream.hasPrefix("CHECKPOINT") {
-            try removeFiles(of: stream, from: position)
+        for folder in try names(path) where !folder.hasPrefix("CHECKPOINT") {
+            try removeFiles(in: folder, from: position)
         }
     }
 
     /// Forgets a stream, whose records are then added from the start.
     mutating func restart(_ stream: String) throws {
         unreadable[stream] = nil
-        try removeFiles(of: stream, from: Position(0))
+        try removeFiles(in: Self.folder(stream), from: Position(0))
     }
 
-    /// The same for one stream; from position 0, all its files.
-    func removeFiles(of stream: String, from position: Position) throws {
-        for directory in try names("\(path)/\(stream)") {
-            let place = "\(path)/\(stream)/\(directory)"
+    /// The same for one stream's directory; from position 0, all its files.
+    private func removeFiles(in folder: String, from position: Position) throws {
+        for directory in try names("\(path)/\(folder)") {
+            let place = "\(path)/\(folder)/\(directory)"
             guard directory.hasPrefix("day=") else {
                 try files.remove(place)
                 continue
@@ -254,7 +261,7 @@ extension TableDirectory {
                 file, Table(columns: columns, metadata: metadata), stream,
                 ParquetFile.Options(required: table.required))
             for old in merged { try files.remove(path(of: old, stream)) }
-            try files.syncDirectory("\(path)/\(stream)/\(file.directory)")
+            try files.syncDirectory("\(path)/\(Self.folder(stream))/\(file.directory)")
         }
         for file in run {
             let bytes = try files.contents(of: path(of: file, stream))

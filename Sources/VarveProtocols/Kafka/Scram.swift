@@ -88,7 +88,7 @@ public struct ScramExchange: Sendable {
         guard let text = clientFinal.raw.text() else { return nil }
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         guard parts.count >= 3, let last = parts.last, last.hasPrefix("p="),
-            parts[0] == "c=\(Base64.encode(Array(header.utf8)))", parts[1] == "r=\(nonce)",
+            parts[0] == "c=\(Base64.encode(Array(header.utf8)))", isMine(parts[1]),
             let proof = Base64.decode(String(last.dropFirst(2))), proof.count == 32
         else { return nil }
         let message =
@@ -101,6 +101,12 @@ public struct ScramExchange: Sendable {
         }
         let mine = HMACSHA256(key: credential.serverKey).code(of: Array(message.utf8))
         return Array("v=\(Base64.encode(mine))".utf8)
+    }
+
+    /// librdkafka before 2.6.1 puts its own nonce before the whole once more, which Kafka's brokers
+    /// take. What counts is the server's part, and that the proof covers what was sent.
+    private func isMine(_ part: Substring) -> Bool {
+        part.hasPrefix("r=") && part.hasSuffix(nonce)
     }
 
     /// Names carry commas and equals signs as =2C and =3D.

@@ -7,12 +7,15 @@ import VarveSystem
 /// Running a node, and looking at one.
 let nodeCommands = [
     Command(
-        "serve", "Runs a node: Kafka, Redis protocol and HTTP on loopback, until SIGTERM or Ctrl-C",
+        "serve", "Runs a node: Kafka, Redis protocol and HTTP, until SIGTERM or Ctrl-C",
         options: [
             .init("kafka-port", "PORT", "port of the Kafka protocol (default 9092; 0: any)"),
             .init("http-port", "PORT", "port of HTTP (default 8080; 0: any)"),
             .init("resp-port", "PORT", "port of the Redis protocol (default 6379; 0: any)"),
-            .init("host", "ADDRESS", "loopback address to listen at (default 127.0.0.1)"),
+            .init(
+                "host", "ADDRESS",
+                "where Kafka clients connect (default 127.0.0.1; others need users)"),
+            .init("advertise", "HOST", "what Kafka clients are told to connect to (default: host)"),
             .init("no-auto-create", nil, "do not create streams that producers name"),
         ],
         example: "varve serve --dir /var/lib/varve --kafka-port 9092 --http-port 8080"
@@ -32,6 +35,7 @@ let nodeCommands = [
 private func serve(_ invocation: Invocation) throws -> Int32 {
     var options = NodeOptions(directory: invocation.directory)
     options.host = invocation.value("host") ?? options.host
+    options.advertisedHost = invocation.value("advertise")
     options.kafkaPort = try port(invocation, "kafka-port", options.kafkaPort)
     options.httpPort = try port(invocation, "http-port", options.httpPort)
     options.respPort = try port(invocation, "resp-port", options.respPort)

@@ -87,14 +87,26 @@ private func wanted(_ invocation: Invocation, _ stream: String, _ path: String) 
 struct RecordFeed {
     private let producer: KafkaProducer
     private var sent = 0
+    /// Streams that are known to be there.
+    private var known: Set<String> = []
 
     init(_ address: Session.Address) throws {
-        producer = try KafkaProducer(host: address.kafka.host, port: address.kafka.port)
+        var options = KafkaProducer.Options()
+        if let token = address.token {
+            options.credentials = .init(user: NodeToken.user, password: token)
+        }
+        producer = try KafkaProducer(
+            host: address.kafka.host, port: address.kafka.port, options: options)
     }
 
     /// Sends one record, when enough of them wait.
     mutating func send(_ value: [UInt8], to stream: String) throws {
         if value.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { return }
+        // Asking for a topic is what creates it, where the node does that.
+        if !known.contains(stream) {
+            _ = try producer.partitions(of: stream)
+            known.insert(stream)
+        }
         let now = SystemClock().now().microseconds.flooredDivision(by: 1000).quotient
         try producer.send(
             Record(key: nil, value: value, timestamp: now),

@@ -36,6 +36,24 @@ import VarveProtocols
         }
     }
 
+    /// Recorded from kcat with librdkafka 2.0.2, which sends its nonce twice.
+    @Test func `librdkafka's doubled nonce is taken`() throws {
+        let credential = ScramCredential(
+            password: "ada-secret", salt: Base64.decode("wP8yKfUF45lL663dSOjWBA==") ?? [],
+            iterations: 4096)
+        let nonce = "PKlww8fcUWHNDU7WDYLZ<9[Vr<7Quy-W"
+        let exchange = try #require(
+            ScramExchange(
+                clientFirst: Array("n,,n=ada,r=\(nonce)".utf8),
+                serverNonce: "PJt3TdCxZMqewkyuPEpgD3Gj"
+            ) { _ in credential })
+        let proof = "p=lBx+eC7ht5j8kD8lhlmWb3tjEsQGRDwqQ/ukoKvRmvU="
+        let final = "c=biws,r=\(nonce)\(nonce)PJt3TdCxZMqewkyuPEpgD3Gj,\(proof)"
+        #expect(exchange.finish(clientFinal: Array(final.utf8)) != nil)
+        let once = "c=biws,r=\(nonce)PJt3TdCxZMqewkyuPEpgD3Gj,\(proof)"
+        #expect(exchange.finish(clientFinal: Array(once.utf8)) == nil, "the proof covers it")
+    }
+
     @Test func `names may hold commas; malformed beginnings are refused`() {
         #expect(exchange("n,,n=a=2Cb=3Dc,r=x")?.user == "a,b=c")
         for wrong in [

@@ -62,12 +62,11 @@ extension GroupCoordinator {
         let response = OffsetCommitResponse(throttleMilliseconds: 0, topics: topics)
         if changes.isEmpty { return answer(header, response, connection) }
         let promised = connection.promise(cost: size)
-        broker.offsets.commit(changes) { isDurable in
+        broker.offsets.commit(changes) { [broker] isDurable in
             var response = response
             if !isDurable { response.refuseAll(.coordinatorNotAvailable) }
             promised.fulfil(
-                KafkaFrame.response(
-                    correlationID: header.correlationID, response, version: header.version))
+                broker.response(header, response, since: nil))
         }
     }
 
@@ -75,8 +74,7 @@ extension GroupCoordinator {
         _ header: RequestHeader, _ response: some KafkaMessage, _ connection: Connection
     ) {
         connection.answer(
-            KafkaFrame.response(
-                correlationID: header.correlationID, response, version: header.version))
+            broker.response(header, response, since: nil))
     }
 
     /// Where a group reads on.
@@ -165,7 +163,7 @@ extension GroupCoordinator {
         let response = DeleteGroupsResponse(throttleMilliseconds: 0, results: results)
         if changes.isEmpty { return answer(header, response, connection) }
         let promised = connection.promise(cost: 1024)
-        broker.offsets.commit(changes) { isDurable in
+        broker.offsets.commit(changes) { [broker] isDurable in
             var response = response
             if !isDurable {
                 for index in response.results.indices {
@@ -173,8 +171,7 @@ extension GroupCoordinator {
                 }
             }
             promised.fulfil(
-                KafkaFrame.response(
-                    correlationID: header.correlationID, response, version: header.version))
+                broker.response(header, response, since: nil))
         }
     }
 
@@ -206,12 +203,11 @@ extension GroupCoordinator {
         }
         if changes.isEmpty { return answer(header, response, connection) }
         let promised = connection.promise(cost: 1024)
-        broker.offsets.commit(changes) { [response] isDurable in
+        broker.offsets.commit(changes) { [broker, response] isDurable in
             var response = response
             if !isDurable { response.error = .coordinatorNotAvailable }
             promised.fulfil(
-                KafkaFrame.response(
-                    correlationID: header.correlationID, response, version: header.version))
+                broker.response(header, response, since: nil))
         }
     }
 }

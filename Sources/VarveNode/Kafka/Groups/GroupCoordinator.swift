@@ -157,8 +157,7 @@ final class GroupCoordinator {
         _ header: RequestHeader, _ connection: Connection, _ response: some KafkaMessage
     ) {
         connection.answer(
-            KafkaFrame.response(
-                correlationID: header.correlationID, response, version: header.version))
+            broker.response(header, response, since: nil))
     }
 
     // MARK: Changes
@@ -211,9 +210,7 @@ final class GroupCoordinator {
         guard let request = waiting.removeValue(forKey: ticket) else { return }
         request.connection.fulfil(
             request.promised,
-            KafkaFrame.response(
-                correlationID: request.header.correlationID, response,
-                version: request.header.version))
+            broker.response(request.header, response, since: nil))
     }
 }
 

@@ -14,7 +14,8 @@ enum KafkaTopics {
     ) -> [String] {
         names.filter {
             let stream = StreamName(name: $0, partition: 0)
-            return isValid($0) && principal.mayWrite($0) && broker.takes(stream) && broker.stream(stream) == nil
+            return isValid($0) && principal.mayWrite($0) && broker.takes(stream)
+                && broker.stream(stream) == nil
         }
     }
 
@@ -121,12 +122,7 @@ enum KafkaTopics {
     private static func create(
         _ topic: CreateTopicsRequest.Topic, validatesOnly: Bool, _ broker: KafkaBroker
     ) throws(KafkaRefusal) {
-        guard isValid(topic.name) else {
-            throw KafkaRefusal(
-                .invalidTopic,
-                "\"\(topic.name)\" is no topic name: expected 1 to 249 letters,"
-                    + " digits, '.', '_' or '-'")
-        }
+        guard isValid(topic.name) else { throw .invalidName(topic.name) }
         let stream = StreamName(name: topic.name, partition: 0)
         guard broker.takes(stream) else { throw .reserved(topic.name) }
         guard broker.stream(stream) == nil else {

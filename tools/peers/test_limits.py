@@ -1,0 +1,180 @@
+"""Many connections, and requests that make no sense: raw sockets, no client."""
+import asyncio
+import os
+import pathlib
+import random
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+from conftest import ROOT, VARVE
+
+FIXTURES = sorted((pathlib.Path(ROOT) / "fixtures" / "kafka").glob("*.hex"))
+
+
+def requests():
+    """The captured requests, without their length."""
+    found = []
+    for path in FIXTURES:
+        for line in path.read_text().splitlines():
+            line = line.split("#")[0].strip()
+            if not line:
+                continue
+            data = bytes.fromhex(line)
+            # Both with and without a length are kept in fixtures.
+            if len(data) > 4 and struct.unpack(">i", data[:4])[0] == len(data) - 4:
+                data = data[4:]
+            found.append(data)
+    return found
+
+
+def mutated(dice, data):
+    data = bytearray(data)
+    for _ in range(dice.choice([1, 1, 2, 4, 16])):
+        kind = dice.randrange(5)
+        at = dice.randrange(len(data)) if data else 0
+        if kind == 0 and data:
+            data[at] ^= 1 << dice.randrange(8)
+        elif kind == 1 and data:
+            data[at] = dice.choice([0, 1, 0x7F, 0x80, 0xFF])
+        elif kind == 2:
+            del data[at:at + dice.randrange(1, 9)]
+        elif kind == 3:
+            data[at:at] = dice.randbytes(dice.randrange(1, 9))
+        elif len(data) > at + 4:
+            data[at:at + 4] = struct.pack(">i", dice.choice([-1, 0, 1, 2**31 - 1, -2**31, 65536]))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("is_protected", [False, True])
+def test_mutated_requests(fresh_node, is_protected):
+    """Every input is answered or closes its connection; the node lives and stays small."""
+    count = int(os.environ.get("PEER_INPUTS", "20000"))
+    seed = int(os.environ.get("PEER_SEED", "1"))
+    dice = random.Random(seed)
+    seeds = requests()
+    assert seeds
+    if is_protected:
+        subprocess.run([VARVE, "user", "add", "boss", "--role", "operator", "--dir",
+                        fresh_node.directory], input=b"password-of-boss", check=True,
+                       capture_output=True, timeout=30)
+    host, port = fresh_node.kafka.rsplit(":", 1)
+    connection = None
+    largest = 0
+    waits = False
+    for number in range(count):
+        if connection is None:
+            connection = socket.create_connection((host, int(port)), timeout=5)
+            waits = False
+        data = mutated(dice, dice.choice(seeds))
+        # A fetch may ask for as long a wait as it likes.
+        waits = waits or data[:2] == b"\0\1"
+        try:
+            connection.sendall(struct.pack(">i", len(data)) + data)
+            # One in eight waits for the answer or the end; the others pile up.
+            if dice.randrange(8) == 0:
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 20):
+                    pass
+                raise ConnectionError
+        except TimeoutError:
+            assert waits, f"input {number} of seed {seed} is neither answered nor closed"
+            connection.close()
+            connection = None
+        except OSError:
+            connection.close()
+            connection = None
+        if number % 1000 == 0:
+            assert fresh_node.process.poll() is None, f"input {number} of seed {seed}"
+            largest = max(largest, fresh_node.resident_bytes())
+    assert fresh_node.process.poll() is None
+    print(f"{count} inputs of seed {seed}, at most {largest >> 20} MiB resident")
+    assert largest < 1 << 30
+
+
+class Raw:
+    """One connection that appends and reads back."""
+
+    def __init__(self, topic):
+        self.topic = topic.encode()
+        self.number = 0
+
+    async def open(self, node):
+        host, port = node.kafka.rsplit(":", 1)
+        self.reader, self.writer = await asyncio.open_connection(host, int(port))
+
+    async def ask(self, key, version, body):
+        self.number += 1
+        frame = struct.pack(">hhih", key, version, self.number, -1) + body
+        self.writer.write(struct.pack(">i", len(frame)) + frame)
+        size = struct.unpack(">i", await self.reader.readexactly(4))[0]
+        answer = await self.reader.readexactly(size)
+        assert struct.unpack(">i", answer[:4])[0] == self.number
+        return answer[4:]
+
+    def text(self):
+        return struct.pack(">h", len(self.topic)) + self.topic
+
+    async def produce(self, batch):
+        body = (struct.pack(">hhii", -1, -1, 10_000, 1) + self.text()
+                + struct.pack(">iii", 1, 0, len(batch)) + batch)
+        answer = await self.ask(0, 7, body)
+        at = 4 + 2 + len(self.topic) + 4
+        _, error, offset = struct.unpack(">ihq", answer[at:at + 14])
+        assert error == 0, error
+        return offset
+
+    async def fetch(self, offset):
+        body = (struct.pack(">iiii", -1, 500, 1, 1 << 20) + b"\0" + struct.pack(">i", 1)
+                + self.text() + struct.pack(">iiqi", 1, 0, offset, 1 << 16))
+        answer = await self.ask(1, 4, body)
+        at = 4 + 4 + 2 + len(self.topic) + 4 + 4
+        assert struct.unpack(">h", answer[at:at + 2])[0] == 0
+
+
+def captured_batch():
+    """The record batch of a captured Produce request: its length is that of all the rest."""
+    data = bytes.fromhex((ROOT / "fixtures/kafka/kcat-Produce-v7.hex").read_text().strip())
+    for at in range(len(data) - 4):
+        if struct.unpack(">i", data[at:at + 4])[0] == len(data) - at - 4:
+            return data[at + 4:]
+    raise AssertionError("the fixture holds no batch")
+
+
+def test_a_thousand_connections(fresh_node, topic):
+    """Appends and reads, mixed, for PEER_SECONDS; states the node's memory."""
+    seconds = float(os.environ.get("PEER_SECONDS", "15"))
+    from confluent_kafka.admin import AdminClient, NewTopic
+    admin = AdminClient({"bootstrap.servers": fresh_node.kafka})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    batch = captured_batch()
+    done = [0, 0]
+    largest = [0]
+
+    async def one(end):
+        raw = Raw(topic)
+        await raw.open(fresh_node)
+        while time.time() < end:
+            offset = await raw.produce(batch)
+            done[0] += 1
+            await raw.fetch(offset)
+            done[1] += 1
+        raw.writer.close()
+
+    async def watch(end):
+        while time.time() < end:
+            largest[0] = max(largest[0], fresh_node.resident_bytes())
+            await asyncio.sleep(0.5)
+
+    async def run():
+        end = time.time() + seconds
+        await asyncio.gather(watch(end), *(one(end) for _ in range(1000)))
+
+    asyncio.run(run())
+    print(f"1,000 connections for {seconds:.0f} s: {done[0]} appends, {done[1]} reads,"
+          f" at most {largest[0] >> 20} MiB resident")
+    assert min(done) >= 1000
+    assert largest[0] < 1 << 30
