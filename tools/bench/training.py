@@ -164,12 +164,15 @@ DUCKDB_LATEST = """
 import duckdb
 c = duckdb.connect()
 c.execute(f'''copy (
+  with spine as (select file_row_number r, * from
+                 read_parquet('{work}/spine.parquet', file_row_number = true))
   select spine."user", spine."time", a.v0, a.v1, a.v2, a.v3, b.v4, b.v5, b.v6, b.v7,
          d.v8, d.v9, d.v10, d.v11
-  from '{work}/spine.parquet' spine
+  from spine
   asof left join '{work}/s0.parquet' a on a."user" = spine."user" and a."time" < spine."time"
   asof left join '{work}/s1.parquet' b on b."user" = spine."user" and b."time" < spine."time"
   asof left join '{work}/s2.parquet' d on d."user" = spine."user" and d."time" < spine."time"
+  order by r
 ) to '{out}' (format parquet)''')
 """
 
