@@ -60,7 +60,10 @@ let tests: [(name: String, edges: [String])] = [
     ("VarveFormatsTests", ["VarveBytes", "VarveFormats"]),
     (
         "VarveLogTests",
-        ["VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveSimulation"]
+        [
+            "VarveBytes", "VarveSystem", "VarveFormats", "VarveLog", "VarveSimulation",
+            "VarveTestSupport",
+        ]
     ),
     (
         "VarveFeaturesTests",

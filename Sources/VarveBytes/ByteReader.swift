@@ -36,12 +36,26 @@ public struct ByteReader: ~Escapable {
     }
 
     /// Reads an unsigned base-128 varint of at most 64 bits (protobuf, Kafka's compact lengths).
+    @inline(__always)
     public mutating func unsignedVarint() throws(ByteError) -> UInt64 {
-        // Most are one byte: lengths, deltas and counts of small records.
-        if remaining > 0, bytes.byte(at: offset) < 0x80 {
-            offset += 1
-            return UInt64(bytes.byte(at: offset - 1))
+        // Most are one byte or two: lengths, deltas and counts of small records.
+        if remaining > 1 {
+            let first = bytes.byte(at: offset)
+            if first < 0x80 {
+                offset += 1
+                return UInt64(first)
+            }
+            let second = bytes.byte(at: offset + 1)
+            if second < 0x80 {
+                offset += 2
+                return UInt64(first & 0x7f) | UInt64(second) << 7
+            }
         }
+        return try longVarint()
+    }
+
+    @inline(never)
+    private mutating func longVarint() throws(ByteError) -> UInt64 {
         let start = offset
         var value: UInt64 = 0
         var shift: UInt64 = 0
@@ -57,6 +71,7 @@ public struct ByteReader: ~Escapable {
     }
 
     /// Reads a zig-zag varint (Kafka records).
+    @inline(__always)
     public mutating func varint() throws(ByteError) -> Int64 {
         let raw = try unsignedVarint()
         return Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1)

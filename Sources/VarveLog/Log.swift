@@ -78,6 +78,10 @@ public final class Log: Sendable {
     /// Why the log stopped appending; nil while it goes on.
     public var failure: AppendError? { state.failure }
 
+    /// Why the newest appends were refused though the log goes on: the disk is full. Nil once one
+    /// has gone through.
+    public var shortage: AppendError? { state.shortage.withLock { $0 } }
+
     /// Appends one record batch. `completion` runs on the appender's thread once the batch is
     /// durable, or not appended at all; it must not block. Waits while the mailbox is full.
     public func append(

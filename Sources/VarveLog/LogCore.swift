@@ -146,6 +146,7 @@ public struct LogCore: Sendable {
         }
         let outcome = try writer.append(batches, now: clock.now())
         state.publish(outcome.additions, commit: writer.commit)
+        state.note(outcome.results)
         return outcome.results
     }
 

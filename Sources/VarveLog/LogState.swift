@@ -11,6 +11,8 @@ final class LogState: Sendable {
     private let index: Monitor<LogIndex>
     let commit: Monitor<Int64>
     private let stopped = Monitor<AppendError?>(nil)
+    /// Why the last group could not be appended as a whole; nil when there was room for it.
+    let shortage = Monitor<AppendError?>(nil)
     private let observers = Monitor<[@Sendable (Position) -> Void]>([])
 
     let options: LogOptions
@@ -95,6 +97,13 @@ final class LogState: Sendable {
     func fail(_ error: AppendError) {
         stopped.withLock { $0 = error }
         commit.wakeAll()
+    }
+
+    /// Notes how a group went: whether the disk has room just now.
+    func note(_ results: [Result<Appended, AppendError>]) {
+        var found: AppendError?
+        for case .failure(let error) in results { if case .outOfSpace = error { found = error } }
+        shortage.withLock { $0 = found }
     }
 
     /// Why appending stopped for good; nil while it goes on.

@@ -10,18 +10,20 @@ public final class NodeServer: Sendable {
     private let http: HTTPServer
     private let resp: RESPServer
     private let host: String
+    private let localHost: String
 
     /// Starts to listen.
     /// - Parameter report: told what went wrong with connections.
-    /// - Throws: `NodeError.badRequest` for an address that is not loopback; `SystemError` when a
-    ///   port is taken.
+    /// - Throws: `NodeError.badRequest` for an address that is not loopback, unless there are users;
+    ///   `SystemError` when a port is taken.
     public init(
         _ node: Node, _ options: NodeOptions, report: @escaping @Sendable (String) -> Void
     ) throws {
-        guard Self.isLoopback(options.host) else {
+        guard try Self.isLoopback(options.host) || UserTable(node.log).isProtected else {
             throw NodeError.badRequest(
                 "host is \(options.host), expected a loopback address: no credentials are"
-                    + " configured, so nobody outside this machine may connect")
+                    + " configured, so nobody outside this machine may connect; PUT /v1/users/NAME"
+                    + " makes a user")
         }
         self.node = node
         host = options.host
@@ -34,11 +36,14 @@ public final class NodeServer: Sendable {
             try KafkaServer(log: node.log, options: kafkaOptions, gate: node.gate, report: report)
         }
         var httpOptions = HTTPServer.Options()
-        httpOptions.host = options.host
+        // HTTP and the Redis protocol know no users: they stay on this machine.
+        let localHost = Self.isLoopback(options.host) ? options.host : "127.0.0.1"
+        httpOptions.host = localHost
+        self.localHost = localHost
         httpOptions.port = options.httpPort
         let api = NodeAPI(node)
         var respOptions = RESPServer.Options()
-        respOptions.host = options.host
+        respOptions.host = localHost
         respOptions.port = options.respPort
         do {
             http = try Self.listening("HTTP", "--http-port", options.httpPort) {
@@ -86,8 +91,9 @@ public final class NodeServer: Sendable {
     /// "127.0.0.1:6379"}`.
     public var address: JSON {
         [
-            "kafka": .string("\(host):\(kafka.port)"), "http": .string("\(host):\(http.port)"),
-            "resp": .string("\(host):\(resp.port)"),
+            "kafka": .string("\(host):\(kafka.port)"),
+            "http": .string("\(localHost):\(http.port)"),
+            "resp": .string("\(localHost):\(resp.port)"),
         ]
     }
 

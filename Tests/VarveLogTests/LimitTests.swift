@@ -3,6 +3,7 @@ import Testing
 import VarveBytes
 import VarveFormats
 import VarveSystem
+import VarveTestSupport
 
 @testable import VarveLog
 
@@ -81,7 +82,7 @@ import VarveSystem
 
     @Test func `a full disk refuses appends, reads go on, and appends resume with space`() throws {
         let log = TestLog()
-        let disk = FullDisk()
+        let disk = FaultyDisk()
         let core = Mutex<LogCore?>(
             try LogCore.open(
                 directory: log.directory, options: log.options, fileSystem: disk,
@@ -90,7 +91,7 @@ import VarveSystem
             guard var open = core.take() else { return }
             try log.fill(&open, batches: 10)
             let before = try log.contents(open.reader)
-            disk.isFull.withLock { $0 = true }
+            disk.fault.withLock { $0 = .full }
             var refusals = 0
             let stream = try #require(open.reader.stream(StreamName(name: "a", partition: 0))).id
             for _ in 0..<20 {
@@ -107,67 +108,12 @@ import VarveSystem
             #expect(open.reader.failure == nil)
             let during = try log.contents(open.reader)
             #expect(Array(during.prefix(before.count)) == before)
-            disk.isFull.withLock { $0 = false }
+            disk.fault.withLock { $0 = .none }
             try log.fill(&open, batches: 10, from: 10)
             while try open.keep() {}
             #expect(try log.contents(open.reader).count == during.count + 20)
             open.release()
         }
         #expect(try log.verify().isSound)
-    }
-}
-
-/// The kernel's file system, on a disk that can be full.
-private final class FullDisk: FileSystem {
-    let isFull = Mutex(false)
-    private let files = PosixFileSystem()
-
-    func createDirectory(_ path: String) throws(SystemError) { try files.createDirectory(path) }
-    func list(_ directory: String) throws(SystemError) -> [String] { try files.list(directory) }
-    func rename(_ path: String, to newPath: String) throws(SystemError) {
-        try files.rename(path, to: newPath)
-    }
-    func remove(_ path: String) throws(SystemError) { try files.remove(path) }
-    func syncDirectory(_ path: String) throws(SystemError) { try files.syncDirectory(path) }
-    func lock(_ path: String) throws(SystemError) -> (any FileLock)? { try files.lock(path) }
-    func lockHolder(_ path: String) throws(SystemError) -> String? { try files.lockHolder(path) }
-    func open(_ path: String, _ mode: FileMode) throws(SystemError) -> any File {
-        FullDiskFile(try files.open(path, mode), self)
-    }
-}
-
-private final class FullDiskFile: File {
-    private let file: any File
-    private let disk: FullDisk
-
-    init(_ file: any File, _ disk: FullDisk) {
-        self.file = file
-        self.disk = disk
-    }
-
-    var path: String { file.path }
-    func size() throws(SystemError) -> Int64 { try file.size() }
-    func read(_ count: Int, at offset: Int64, into buffer: inout [UInt8], start: Int)
-        throws(SystemError) -> Int
-    {
-        try file.read(count, at: offset, into: &buffer, start: start)
-    }
-    func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError) {
-        if try offset + Int64(bytes.byteCount) > file.size() { try check("pwrite") }
-        try file.write(bytes, at: offset)
-    }
-    func sync() throws(SystemError) { try file.sync() }
-    func allocate(_ range: Range<Int64>) throws(SystemError) {
-        if try range.upperBound > file.size() { try check("fallocate") }
-        try file.allocate(range)
-    }
-    func truncate(to size: Int64) throws(SystemError) { try file.truncate(to: size) }
-    func dropCache() { file.dropCache() }
-
-    private func check(_ operation: String) throws(SystemError) {
-        if disk.isFull.withLock({ $0 }) {
-            throw SystemError(
-                operation: operation, subject: path, code: SystemError.outOfSpaceCode)
-        }
     }
 }

@@ -42,7 +42,8 @@ public final class RandomHistory {
     // MARK: Definitions
 
     private static func features(
-        _ generator: inout SplitMix64, arguments: [(String, [String])]
+        _ generator: inout SplitMix64, categories: [String],
+        arguments: [(String, [String])]
     ) -> String {
         var features: [String] = []
         for (argument, functions) in arguments {
@@ -54,26 +55,45 @@ public final class RandomHistory {
                 #""window": "20s", "hop": "\#(generator.pick([3, 7]))s""#,
             ])
             let filter = generator.pick(["", "", #", "where": "x > 0 or x is null""#])
+            let detail: String
+            switch function {
+            case "first_k", "last_k", "top_k": detail = #""k": \#(1 + generator.below(3)), "#
+            case "quantile":
+                detail = #""q": \#(generator.pick(["0", "0.1", "0.5", "0.999999", "1"])), "#
+            case "latest", "time_since_last": detail = ""
+            // The first feature is a number: the service's expressions read it.
+            case _ where features.isEmpty: detail = ""
+            default:
+                detail = generator.pick(["", ""] + categories.map { #""by": "\#($0)", "# })
+            }
             features.append(
-                #"{"name": "f\#(features.count)", "\#(function)": "\#(argument)", \#(window)\#(filter)}"#)
+                #"{"name": "f\#(features.count)", "\#(function)": "\#(argument)", "#
+                    + "\(detail)\(window)\(filter)}")
         }
         return features.joined(separator: ", ")
     }
 
     private static func definitions(_ generator: inout SplitMix64) -> String {
-        let numbers = ["sum", "mean", "min", "max", "variance", "stddev", "latest", "first", "last"]
-        let values = ["latest", "first", "last", "min", "max", "count"]
+        let numbers = [
+            "sum", "mean", "min", "max", "variance", "stddev", "latest", "first", "last",
+            "quantile", "distinct", "first_k", "last_k",
+        ]
+        let values = [
+            "latest", "first", "last", "min", "max", "count", "distinct", "top_k", "last_k",
+        ]
         func trades(_ generator: inout SplitMix64) -> String {
             features(
-                &generator,
+                &generator, categories: ["s", "n % 3"],
                 arguments: [
                     ("*", ["count", "time_since_last"]), ("x", numbers), ("n", numbers),
-                    ("s", values), ("x * 2.0 - 1.0", ["sum", "mean"]), ("t", ["max", "latest"]),
+                    ("s", values), ("x * 2.0 - 1.0", ["sum", "mean"]), ("t", ["max", "latest", "quantile"]),
+                    ("*", ["count"]),
                 ])
         }
         let (first, second) = (trades(&generator), trades(&generator))
         let quotes = features(
-            &generator, arguments: [("*", ["count"]), ("x", numbers), ("x", ["latest"])])
+            &generator, categories: ["x > 1.0"],
+            arguments: [("*", ["count"]), ("x", numbers), ("x", ["latest"])])
         return """
             {"streams": [
               {"name": "trades", "fields": {"id": "int64", "key": "string?", "sub": "int64?",

@@ -12,7 +12,7 @@ enum DefinitionKeys {
         "name", "entity", "source", "where", "features", "values", "max_age", "at_cutoff",
     ]
     static let aggregations = Aggregation.allCases.map(\.rawValue)
-    static let feature = ["name"] + aggregations + ["where", "window", "lag", "hop"]
+    static let feature = ["name"] + aggregations + ["k", "q", "by", "where", "window", "lag", "hop"]
     static let service = ["name", "inputs", "features"]
     static let onDemand = ["name", "expr"]
 
@@ -25,6 +25,8 @@ enum DefinitionKeys {
         "minimum": "min", "maximum": "max", "total": "sum", "offset": "lag", "slide": "hop",
         "step": "hop", "timestamp": "event_time", "rules": "expectations", "nullable": "not_null",
         "period": "window", "length": "window", "range": "min", "required": "not_null",
-        "request": "inputs", "parameters": "inputs",
+        "request": "inputs", "parameters": "inputs", "group_by": "by", "category": "by",
+        "percentile": "quantile", "median": "quantile", "count_distinct": "distinct",
+        "unique": "distinct", "first_n": "first_k", "last_n": "last_k",
     ]
 }

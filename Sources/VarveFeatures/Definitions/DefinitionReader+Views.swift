@@ -189,17 +189,20 @@ extension DefinitionReader {
             names[name] = part.path
         }
         let aggregation = self.aggregation(members, scope, hasUnknownKeys: hasUnknownKeys)
+        let parameter = aggregation.flatMap { self.parameter($0.function, members) } ?? 0
+        let category = scope.flatMap { self.category(aggregation?.function, members, $0) }
         let window = self.window(members)
         var filter: Expression?
         if let part = members["where"], let scope {
             filter = expression(part, scope, as: .bool, "a condition")
         }
         guard let name, let aggregation else { return (nil, nil) }
-        let field = Field(name: name, type: aggregation.type, isNullable: true)
+        let type = members.has("by") ? .string : aggregation.type
+        let field = Field(name: name, type: type, isNullable: true)
         guard errors.count == before, let window else { return (nil, field) }
         let feature = AggregateFeature(
             name: name, function: aggregation.function, argument: aggregation.argument,
-            filter: filter, window: window, type: aggregation.type)
+            filter: filter, window: window, parameter: parameter, category: category, type: type)
         return (feature, field)
     }
 
@@ -239,6 +242,64 @@ extension DefinitionReader {
             return nil
         }
         return (function, argument, type)
+    }
+
+    /// The most values that a list holds.
+    static let listLimit = 1000
+
+    /// The member that an aggregation takes beside its argument: a list's length, or which
+    /// quantile, in millionths.
+    private mutating func parameter(
+        _ function: Aggregation, _ members: DocumentMembers
+    ) -> Int? {
+        for name in ["k", "q"] where name != function.parameterName {
+            guard let part = members[name] else { continue }
+            let users = Aggregation.allCases.filter { $0.parameterName == name }
+            refuse(part, "no \"\(name)\", which is for \(quotedList(users.map(\.rawValue)))")
+        }
+        guard let name = function.parameterName else { return nil }
+        let what =
+            name == "k"
+            ? "how many values: a whole number from 1 to \(Self.listLimit)"
+            : "which quantile: a number from 0 to 1 with at most six decimals"
+        guard let part = members[name] else {
+            refuseMissing(name, in: members.part, what)
+            return nil
+        }
+        if name == "k" {
+            if let count = part.value.integerValue, (1...Int64(Self.listLimit)).contains(count) {
+                return Int(count)
+            }
+        } else if let share = part.value.doubleValue, (0...1).contains(share) {
+            let millionths = (share * 1_000_000).rounded()
+            if millionths / 1_000_000 == share { return Int(millionths) }
+        }
+        let share = part.value.doubleValue.map { $0 / 100 }
+        refuse(
+            part, what,
+            suggestion: name == "q"
+                ? share.flatMap { (0.01...1).contains($0) ? "\($0)" : nil } : nil)
+        return nil
+    }
+
+    private mutating func category(
+        _ function: Aggregation?, _ members: DocumentMembers, _ scope: [Field]
+    ) -> Expression? {
+        guard let part = members["by"] else { return nil }
+        if let function, !function.takesCategory {
+            let takers = Aggregation.allCases.filter(\.takesCategory).map(\.rawValue)
+            refuse(
+                part, "no \"by\" for \"\(function.rawValue)\"; it is for \(quotedList(takers))")
+            return nil
+        }
+        guard let category = expression(part, scope, "an expression that tells facts apart") else {
+            return nil
+        }
+        if category.type == .float64 {
+            refuse(part, "a category of another type than float64, which rounding makes unequal")
+            return nil
+        }
+        return category
     }
 
     // MARK: Windows

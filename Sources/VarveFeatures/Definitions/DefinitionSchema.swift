@@ -45,6 +45,15 @@ public enum DefinitionSchema {
         text(description, pattern: "^\(durationPattern)$", optional: true)
     }
 
+    private static let listLimit = Int64(DefinitionReader.listLimit)
+
+    private static func number(_ description: String, most: Int64) -> JSON {
+        [
+            "type": ["number", "null"], "description": .string(description), "minimum": 0,
+            "maximum": .integer(most),
+        ]
+    }
+
     private static func choice(_ words: [String], _ description: String) -> JSON {
         [
             "enum": .array(words.map(JSON.string) + [.null]),
@@ -193,6 +202,13 @@ public enum DefinitionSchema {
         let windows = "^(lifetime|last [0-9]+( facts)?|\(durationPattern))$"
         return object(
             [.init("name", name("The feature's name."))] + aggregations + [
+                .init(
+                    "k",
+                    number("How many values first_k, last_k and top_k list.", most: listLimit)),
+                .init("q", number("Which quantile: from 0 to 1.", most: 1)),
+                .init(
+                    "by",
+                    text("What facts are told apart by: a map of values.", optional: true)),
                 .init("where", text("The condition for facts to count.", optional: true)),
                 .init(
                     "window",

@@ -79,8 +79,17 @@ extension AggregateFeature {
     public var canonical: JSON {
         var members: [JSON.Member] = [
             .init("name", .string(name)),
-            .init(function.rawValue, .string(argument?.text ?? "*")), .init("where", filter.json),
+            .init(function.rawValue, .string(argument?.text ?? "*")),
         ]
+        switch function.parameterName {
+        case "q"?: members.append(.init("q", .number(Double(parameter) / 1_000_000)))
+        case let name?: members.append(.init(name, .integer(Int64(parameter))))
+        case nil: break
+        }
+        // Members that came to the language later appear only where they say something: the digests
+        // of older definitions stay.
+        if let category { members.append(.init("by", .string(category.text))) }
+        members.append(.init("where", filter.json))
         switch window {
         case .lifetime: members.append(.init("window", "lifetime"))
         case .lastFacts(let count): members.append(.init("window", .string("last \(count)")))

@@ -147,7 +147,8 @@ extension ViewDefinition {
             AggregateFeature(
                 name: feature.name, function: feature.function,
                 argument: move(feature.argument), filter: move(feature.filter),
-                window: feature.window, type: feature.type)
+                window: feature.window, parameter: feature.parameter,
+                category: move(feature.category), type: feature.type)
         }
         let moved = DerivedSource(
             stream: source.stream, filter: move(source.filter), features: features)
@@ -160,6 +161,6 @@ extension ViewDefinition {
 
 extension ViewDefinition.DerivedSource {
     fileprivate var expressions: [Expression] {
-        ([filter] + features.flatMap { [$0.argument, $0.filter] }).compactMap { $0 }
+        ([filter] + features.flatMap { [$0.argument, $0.filter, $0.category] }).compactMap { $0 }
     }
 }

@@ -79,15 +79,22 @@ public struct AggregateFeature: Sendable, Equatable {
     public let filter: Expression?
     /// Which facts count.
     public let window: Window
+    /// How many values `first_k`, `last_k` and `top_k` list; q of a quantile in millionths; else 0.
+    public let parameter: Int
+    /// What facts are told apart by: the feature is then a map with a value for each category.
+    /// Facts whose category is null are in none.
+    public let category: Expression?
     /// The type of the feature's values.
     public let type: ValueType
 
     /// A feature that was checked; nothing is checked here.
     public init(
         name: String, function: Aggregation, argument: Expression?, filter: Expression?,
-        window: Window, type: ValueType
+        window: Window, parameter: Int = 0, category: Expression? = nil, type: ValueType
     ) {
         self.name = name
+        self.parameter = parameter
+        self.category = category
         self.function = function
         self.argument = argument
         self.filter = filter
@@ -103,11 +110,25 @@ public enum Aggregation: String, Sendable, Hashable, CaseIterable {
     case variance, stddev
     /// Microseconds from the newest fact's event time to T.
     case timeSinceLast = "time_since_last"
+    /// How many different values there are; -0 and +0 are one.
+    case distinct
+    /// The value of the nearest rank.
+    case quantile
+    /// The oldest, or newest, values as a list in order of (event time, position).
+    case firstK = "first_k"
+    case lastK = "last_k"
+    /// The most frequent values as a list; among equally frequent ones the smaller comes first.
+    case topK = "top_k"
 
     /// The type of its result for an argument of a type (nil for `*`); nil when it does not apply.
     public func resultType(of argument: ValueType?) -> ValueType? {
         switch (self, argument) {
         case (.count, _), (.timeSinceLast, _): .int64
+        case (.distinct, _?): .int64
+        case (.quantile, .int64?), (.quantile, .float64?), (.quantile, .timestamp?): argument
+        case (.firstK, _?), (.lastK, _?): .string
+        case (.topK, .float64?): nil
+        case (.topK, _?): .string
         case (_, nil): nil
         case (.sum, .int64?): .int64
         case (.sum, .float64?): .float64
@@ -118,6 +139,33 @@ public enum Aggregation: String, Sendable, Hashable, CaseIterable {
         case (.min, let type?), (.max, let type?): type
         case (.first, let type?), (.last, let type?), (.latest, let type?): type
         default: nil
+        }
+    }
+}
+
+extension Aggregation {
+    /// The member that says how many values, or which quantile.
+    var parameterName: String? {
+        switch self {
+        case .firstK, .lastK, .topK: "k"
+        case .quantile: "q"
+        default: nil
+        }
+    }
+
+    /// Whether it can be told apart by category.
+    var takesCategory: Bool {
+        switch self {
+        case .latest, .timeSinceLast, .firstK, .lastK, .topK: false
+        default: true
+        }
+    }
+
+    /// Whether its answer is made by `ValueList` even without a category.
+    var needsValues: Bool {
+        switch self {
+        case .distinct, .quantile, .firstK, .lastK, .topK: true
+        default: false
         }
     }
 }

@@ -31,6 +31,9 @@ struct Evaluation: ~Copyable {
             if feature.groupNeedsTile { facts.add(found, query, texts, to: &tile) }
         }
         guard let range else { return FeatureValue(.notFound) }
+        if feature.function.needsValues || feature.categoryLane != nil {
+            return list(feature, range, facts, texts)
+        }
         switch feature.function {
         case .count: return .present(.int64(Int64(tile.count)))
         case .timeSinceLast:
@@ -53,6 +56,8 @@ struct Evaluation: ~Copyable {
             return isExpired(newest)
                 ? FeatureValue(.expired) : .present(value(newest.word, texts))
         case .first, .min, .max, .sum, .mean, .variance, .stddev: break
+        case .distinct, .quantile, .firstK, .lastK, .topK:
+            preconditionFailure("\(feature.function) is answered before")
         }
         guard tile.count > 0 else { return FeatureValue(.notFound) }
         if plan.maxAge != nil, let newest = facts.newest(range, query),
@@ -81,6 +86,38 @@ struct Evaluation: ~Copyable {
     ) -> Value {
         guard let word else { return .null }
         return query.lane.value(word, texts)
+    }
+
+    /// Answers that need the values themselves.
+    private func list(
+        _ feature: ViewPlan.Computed, _ range: FactRange, _ facts: borrowing EntityFacts,
+        _ texts: borrowing TextTable
+    ) -> FeatureValue {
+        if feature.function != .count, plan.maxAge != nil,
+            let newest = facts.newest(range, query), isExpired(newest)
+        {
+            return FeatureValue(.expired)
+        }
+        if let number = feature.categoryLane {
+            let lane = plan.lane(number)
+            var values: [(category: Value, value: Value)] = []
+            facts.forEach(range, query, besides: number, at: lane.word) { word, category in
+                guard let category else { return }
+                values.append((lane.value(category, texts), query.lane.value(word, texts)))
+            }
+            return ValueList.answer(feature.function, feature.parameter, values)
+        }
+        if feature.function == .firstK || feature.function == .lastK {
+            let words =
+                feature.function == .firstK
+                ? facts.oldest(feature.parameter, range, query)
+                : facts.newest(feature.parameter, range, query)
+            let values = words.map { query.lane.value($0, texts) }
+            return ValueList.answer(feature.function, feature.parameter, values)
+        }
+        var values: [Value] = []
+        facts.forEach(range, query) { values.append(query.lane.value($0, texts)) }
+        return ValueList.answer(feature.function, feature.parameter, values)
     }
 
     /// Sums are exact and rounded once; mean is sum / count; variance is the exact sum of the

@@ -158,6 +158,57 @@ extension EntityFacts {
         }
     }
 
+    /// The words of the lane's visible values, in order, each with its fact's word in another
+    /// lane; nil where that is null.
+    func forEach(
+        _ range: FactRange, _ query: FactQuery, besides other: Int, at otherWord: Int?,
+        _ body: (UInt64, UInt64?) -> Void
+    ) {
+        let stride = query.stride
+        let lane = query.laneNumber
+        let word = query.lane.word
+        let present = FactState.present.rawValue
+        forwards(range, query) { _, words, replaced, indices in
+            for index in indices
+            where words.state(index * stride, lane) == present
+                && query.isVisible(words, replaced, index)
+            {
+                let fact = index * stride
+                let found =
+                    words.state(fact, other) == present
+                    ? otherWord.map { words[fact + $0] } ?? 1 : nil
+                body(word.map { words[fact + $0] } ?? 1, found)
+            }
+            return true
+        }
+    }
+
+    /// The words of the first visible values, in order.
+    func oldest(_ limit: Int, _ range: FactRange, _ query: FactQuery) -> [UInt64] {
+        var found: [UInt64] = []
+        forwards(range, query) { _, words, replaced, indices in
+            for index in indices where query.hasValue(words, replaced, index) {
+                found.append(query.lane.word.map { words[index * query.stride + $0] } ?? 1)
+                if found.count == limit { return false }
+            }
+            return true
+        }
+        return found
+    }
+
+    /// The words of the last visible values, in order.
+    func newest(_ limit: Int, _ range: FactRange, _ query: FactQuery) -> [UInt64] {
+        var found: [UInt64] = []
+        backwards(range, query) { _, words, replaced, indices in
+            for index in indices.reversed() where query.hasValue(words, replaced, index) {
+                found.append(query.lane.word.map { words[index * query.stride + $0] } ?? 1)
+                if found.count == limit { return false }
+            }
+            return true
+        }
+        return found.reversed()
+    }
+
     /// Adds what the range's visible facts come to in a lane; whole blocks and groups of them by
     /// their tiles.
     func add(

@@ -108,28 +108,33 @@ struct EntityFacts: Sendable {
         }
     }
 
-    /// Ends the fact at (event time, position) from a later record on; false when it is not here.
+    /// Ends the fact at (event time, position) from a later record on.
+    /// - Returns: whether that changed anything; nil when it is not here.
     mutating func replace(
         eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
         _ layout: FactLayout, _ texts: borrowing TextTable
-    ) -> Bool {
-        var number = firstClosed { $0 >= eventTime }
-        // Facts of one event time may lie in several blocks.
-        while number < closed.count,
-            closed[number].block.eventTime(0, layout.stride) <= eventTime
-        {
-            let found = closed[number].replace(
-                eventTime: eventTime, position: position, byPosition: byPosition,
-                knownTime: knownTime, layout, texts)
-            if found {
-                regroup(number / Self.groupSize, layout, texts)
-                return true
+    ) -> Bool? {
+        // Facts of one event time may lie in several blocks, in order of position.
+        var (number, high) = (0, closed.count)
+        while number < high {
+            let middle = (number + high) / 2
+            let blocks = closed.span
+            if blocks[middle].block.last(layout.stride) < (eventTime, position) {
+                number = middle + 1
+            } else {
+                high = middle
             }
-            number += 1
         }
-        return open.replace(
+        guard number < closed.count else {
+            return open.replace(
+                eventTime: eventTime, position: position, byPosition: byPosition,
+                knownTime: knownTime, layout.stride)
+        }
+        let change = closed[number].replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
-            knownTime: knownTime, layout.stride) != nil
+            knownTime: knownTime, layout, texts)
+        if change == true { regroup(number / Self.groupSize, layout, texts) }
+        return change
     }
 
     private mutating func regroup(

@@ -54,16 +54,30 @@ struct FactBlock: Sendable {
         }
     }
 
-    /// Ends the fact at (event time, position) from a later record on; nil when it is not here.
+    /// Event time and position of the last fact.
+    func last(_ stride: Int) -> (eventTime: Int64, position: Int64) {
+        let fact = (count(stride) - 1) * stride
+        let span = words.span
+        return (
+            span.integer(fact + FactLayout.eventTime), span.integer(fact + FactLayout.position)
+        )
+    }
+
+    /// Ends the fact at (event time, position) from a later record on.
+    /// - Returns: whether that changed anything; nil when it is not here.
     mutating func replace(
         eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64, _ stride: Int
-    ) -> Int? {
+    ) -> Bool? {
         let count = count(stride)
-        var index = firstIndex(stride) { $0 >= eventTime }
-        while index < count, self.eventTime(index, stride) == eventTime,
-            words.span.integer(index * stride + FactLayout.position) < position
-        {
-            index += 1
+        var (index, high) = (0, count)
+        while index < high {
+            let middle = (index + high) / 2
+            let time = self.eventTime(middle, stride)
+            let isBefore =
+                time < eventTime
+                || (time == eventTime
+                    && words.span.integer(middle * stride + FactLayout.position) < position)
+            if isBefore { index = middle + 1 } else { high = middle }
         }
         guard index < count, self.eventTime(index, stride) == eventTime,
             words.span.integer(index * stride + FactLayout.position) == position
@@ -71,9 +85,10 @@ struct FactBlock: Sendable {
         if replaced.isEmpty { replaced = Array(repeating: Self.never, count: 2 * count) }
         // Records come in order of position, but may assert known times in any order: the fact ends
         // with the first record by either measure.
+        let isNews = byPosition < replaced[2 * index] || knownTime < replaced[2 * index + 1]
         replaced[2 * index] = min(replaced[2 * index], byPosition)
         replaced[2 * index + 1] = min(replaced[2 * index + 1], knownTime)
-        return index
+        return isNews
     }
 
     /// Takes the second half away, as a block of its own.

@@ -34,8 +34,17 @@ public struct FactIDs: Sendable {
         }
     }
 
+    /// The facts that an id ever named, newest first, until `body` answers false.
+    ///
+    /// A record ends every earlier fact of its id, so whatever ended a fact ended all before it as
+    /// early: who ends facts may stop at the first that was ended already.
+    public func forEachBackwards(_ id: Value, _ body: (Place) -> Bool) {
+        guard let newest = newest[id], body(newest), !older.isEmpty else { return }
+        for place in (older[id] ?? []).reversed() where !body(place) { return }
+    }
+
     /// Every fact that an id ever named, oldest first.
-    public func forEach(_ id: Value, _ body: (Place) -> Void) {
+    func forEach(_ id: Value, _ body: (Place) -> Void) {
         guard let newest = newest[id] else { return }
         if !older.isEmpty { for place in older[id] ?? [] { body(place) } }
         body(newest)

@@ -60,6 +60,15 @@ struct FactQuery {
             && !(isReplaced && isKnown(replaced[2 * index + 1]))
     }
 
+    /// Whether a fact, whose event time may be used, has a value that may.
+    @inline(__always)
+    func hasValue(
+        _ words: borrowing Span<UInt64>, _ replaced: borrowing Span<Int64>, _ index: Int
+    ) -> Bool {
+        words.state(index * stride, laneNumber) == FactState.present.rawValue
+            && isVisible(words, replaced, index)
+    }
+
     /// Whether all facts of a tile are visible as they stand.
     func sees(_ tile: borrowing FactTile) -> Bool {
         tile.lastPosition < visibility.position

@@ -26,11 +26,11 @@ struct ClosedBlock: Sendable {
     mutating func replace(
         eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
         _ layout: FactLayout, _ texts: borrowing TextTable
-    ) -> Bool {
-        let found = block.replace(
+    ) -> Bool? {
+        let change = block.replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
             knownTime: knownTime, layout.stride)
-        guard found != nil else { return false }
+        guard change == true else { return change }
         // Extremes cannot be taken back.
         tile = FactTile(layout)
         tile.add(block, layout, texts)

@@ -18,7 +18,11 @@ public struct ViewPlan: Sendable {
         let field: Field
         let function: Aggregation
         let window: Window
+        /// See `AggregateFeature.parameter`.
+        let parameter: Int
         let lane: Int
+        /// The lane of the categories, which leaves out the same facts.
+        let categoryLane: Int?
         /// Features of one group share lane and window.
         let group: Int
         /// Whether any feature of the group needs what the window's facts come to.
@@ -29,7 +33,9 @@ public struct ViewPlan: Sendable {
     struct Computed {
         let function: Aggregation
         let window: Window
+        let parameter: Int
         let lane: Int
+        let categoryLane: Int?
         let group: Int
         let groupNeedsTile: Bool
     }
@@ -56,11 +62,14 @@ public struct ViewPlan: Sendable {
             self.features = features
             computed = features.map {
                 Computed(
-                    function: $0.function, window: $0.window, lane: $0.lane, group: $0.group,
+                    function: $0.function, window: $0.window, parameter: $0.parameter,
+                    lane: $0.lane, categoryLane: $0.categoryLane, group: $0.group,
                     groupNeedsTile: $0.groupNeedsTile)
             }
             func lanesOf(_ functions: Set<Aggregation>) -> Set<Int> {
-                Set(features.filter { functions.contains($0.function) }.map(\.lane))
+                Set(features.filter {
+                    functions.contains($0.function) && $0.categoryLane == nil
+                }.map(\.lane))
             }
             layout = FactLayout(
                 lanes, summed: lanesOf([.sum, .mean, .variance, .stddev]),
@@ -117,14 +126,17 @@ public struct ViewPlan: Sendable {
         }
         var groups: [Group: Int] = [:]
         var features: [Feature] = []
-        func add(_ field: Field, _ function: Aggregation, _ window: Window, _ lane: Lane) {
+        func add(
+            _ field: Field, _ function: Aggregation, _ window: Window, _ lane: Lane,
+            parameter: Int = 0, category: Lane? = nil
+        ) {
             let group = Group(lane: number(lane), window: window)
             let known = groups[group] ?? groups.count
             groups[group] = known
             features.append(
                 Feature(
-                    field: field, function: function, window: window, lane: group.lane,
-                    group: known))
+                    field: field, function: function, window: window, parameter: parameter,
+                    lane: group.lane, categoryLane: category.map(number), group: known))
         }
         var filter: Expression?
         switch view.source {
@@ -136,7 +148,10 @@ public struct ViewPlan: Sendable {
                     feature.function, feature.window,
                     Lane(
                         argument: feature.argument, filter: feature.filter, slot: nil,
-                        slotType: nil))
+                        slotType: nil), parameter: feature.parameter,
+                    category: feature.category.map {
+                        Lane(argument: $0, filter: feature.filter, slot: nil, slotType: nil)
+                    })
             }
         case .written(let fields):
             for field in fields {
@@ -147,7 +162,7 @@ public struct ViewPlan: Sendable {
                         slotType: field.type))
             }
         }
-        let needing = Set(features.filter { $0.function.needsTile }.map(\.group))
+        let needing = Set(features.filter { $0.function.needsTile && $0.categoryLane == nil }.map(\.group))
         for index in features.indices {
             features[index].groupNeedsTile = needing.contains(features[index].group)
         }
@@ -161,6 +176,7 @@ extension Aggregation {
     fileprivate var needsTile: Bool {
         switch self {
         case .last, .latest, .timeSinceLast: false
+        case .distinct, .quantile, .firstK, .lastK, .topK: false
         case .count, .sum, .mean, .min, .max, .first, .variance, .stddev: true
         }
     }

@@ -55,11 +55,12 @@ public struct ViewShard: Sendable {
         factCount += 1
     }
 
-    /// Ends a fact from a later record on; false when it is not here.
+    /// Ends a fact from a later record on.
+    /// - Returns: whether that changed anything; nil when it is not here.
     mutating func replace(
         _ number: Int, eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
         _ plan: ViewPlan
-    ) -> Bool {
+    ) -> Bool? {
         entities[number].facts.replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
             knownTime: knownTime, plan.layout, texts)
@@ -158,7 +159,7 @@ extension ViewShard {
 extension ViewPlan.Computed {
     /// What a feature says of an entity that was never seen.
     var absent: FeatureValue {
-        function == .count ? .present(.int64(0)) : FeatureValue(.notFound)
+        ValueList.absent(function, byCategory: categoryLane != nil)
     }
 }
 

@@ -75,7 +75,7 @@ public struct ViewState: Sendable {
 
     /// Ends the facts that an id names, from this record on; nothing happens when there are none.
     public mutating func retract(_ id: Value, position: Int64, knownTime: Timestamp) {
-        ids.forEach(id) { place in
+        ids.forEachBackwards(id) { place in
             shards[place.shard].end(place, byPosition: position, knownTime: knownTime, plan)
         }
     }
@@ -113,13 +113,17 @@ public struct ViewState: Sendable {
 
 extension ViewShard {
     /// Ends the fact at a place, from a later record on.
+    /// - Returns: false when it was ended already, by a record known as early.
     public mutating func end(
         _ place: FactIDs.Place, byPosition position: Int64, knownTime: Timestamp, _ plan: ViewPlan
-    ) {
-        let found = replace(
+    ) -> Bool {
+        let change = replace(
             place.entity, eventTime: place.eventTime, position: place.position,
             byPosition: position, knownTime: knownTime.microseconds, plan)
-        precondition(found, "the fact at position \(place.position) is not where it was put")
+        guard let change else {
+            preconditionFailure("the fact at position \(place.position) is not where it was put")
+        }
+        return change
     }
 }
 

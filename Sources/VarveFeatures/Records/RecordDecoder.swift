@@ -53,6 +53,8 @@ public struct RecordDecoder: Sendable {
         do {
             var scanner = JSONScanner(value)
             var seen: UInt64 = 0
+            // Of fields beyond the first 64, which few streams have.
+            var seenBeyond: Set<Int> = []
             var next = 0
             try scanner.beginObject()
             while let name = try scanner.nextName() {
@@ -60,13 +62,17 @@ public struct RecordDecoder: Sendable {
                     try scanner.skipValue()
                     continue
                 }
+                let isNew: Bool
                 if slot < 64 {
-                    guard seen & (1 << UInt64(slot)) == 0 else {
-                        throw RecordRefusal(
-                            field: stream.fields[slot].name, found: "there twice",
-                            expected: "each field once")
-                    }
+                    isNew = seen & (1 << UInt64(slot)) == 0
                     seen |= 1 << UInt64(slot)
+                } else {
+                    isNew = seenBeyond.insert(slot).inserted
+                }
+                guard isNew else {
+                    throw RecordRefusal(
+                        field: stream.fields[slot].name, found: "there twice",
+                        expected: "each field once")
                 }
                 let scalar = try scanner.scalar()
                 if case .string = scalar, !isWanted[slot], stream.fields[slot].type == .string {

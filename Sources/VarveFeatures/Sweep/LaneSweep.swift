@@ -1,3 +1,5 @@
+import VarveBytes
+
 /// One lane of one entity while its rows are swept: the facts that are not left out of the lane, in
 /// order of (event time, position), and what lets a window over them be answered without walking it.
 ///
@@ -40,6 +42,17 @@ struct LaneSweep {
     }
 
     func word(_ index: Int) -> UInt64 { values.words.isEmpty ? 1 : values.words[start + index] }
+
+    /// A present fact's value.
+    func value(_ index: Int, _ type: ValueType) -> Value {
+        switch type {
+        case .bool: .bool(word(index) != 0)
+        case .int64: .int64(integer(index))
+        case .float64: .float64(double(index))
+        case .timestamp: .timestamp(Timestamp(microseconds: integer(index)))
+        case .string: .string(values.texts[start + index])
+        }
+    }
 
     func double(_ index: Int) -> Double { Double(bitPattern: word(index)) }
 

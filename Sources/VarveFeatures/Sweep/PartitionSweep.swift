@@ -48,8 +48,9 @@ public struct PartitionSweep {
 
         /// What a feature says of an entity without facts.
         public func absent(_ index: Int) -> FeatureValue {
-            plan.features[features[index]].function == .count
-                ? .present(.int64(0)) : FeatureValue(.notFound)
+            let feature = plan.features[features[index]]
+            return ValueList.absent(
+                feature.function, byCategory: feature.categoryLane != nil)
         }
     }
 
@@ -72,6 +73,8 @@ public struct PartitionSweep {
     private let request: Request
     private var facts = EntityColumns()
     private var lane = LaneSweep()
+    /// The categories of a feature that has them.
+    private var categories = LaneSweep()
     private var windows: [WindowSweep]
     // Of the entity at hand: T of its rows, then the newest of all, and for each the first fact
     // that is too late and the first that is not settled.
@@ -88,8 +91,9 @@ public struct PartitionSweep {
         windows = request.features.map { index in
             let feature = plan.features[index]
             return WindowSweep(
-                feature, type: request.laneTypes[feature.lane], maxAge: request.view.maxAge,
-                includesCutoff: request.view.includesCutoff)
+                feature, type: request.laneTypes[feature.lane],
+                categoryType: feature.categoryLane.map { request.laneTypes[$0] },
+                maxAge: request.view.maxAge, includesCutoff: request.view.includesCutoff)
         }
         known = request.types.map { FeatureCells(type: $0, count: 0) }
         corrected = known
@@ -130,6 +134,9 @@ public struct PartitionSweep {
                     isPrepared = true
                     differs = prepare(lane, range)
                 }
+                if let number = windows[index].feature.categoryLane {
+                    facts.load(&categories, number, range)
+                }
                 answer(index, differs)
                 write(index, differs, at: places.lowerBound - answers.places.lowerBound, &answers)
             }
@@ -169,19 +176,21 @@ public struct PartitionSweep {
 
     /// Answers all rows of the entity as known and, where that may differ, as corrected.
     private mutating func answer(_ index: Int, _ differs: Bool) {
-        Self.run(&windows[index], times, ends, settled, &lane, &known[index])
-        if differs { Self.run(&windows[index], times, ends, ends, &lane, &corrected[index]) }
+        Self.run(&windows[index], times, ends, settled, &lane, categories, &known[index])
+        if differs {
+            Self.run(&windows[index], times, ends, ends, &lane, categories, &corrected[index])
+        }
     }
 
     private static func run(
         _ window: inout WindowSweep, _ times: [Int64], _ ends: [Int], _ settled: [Int],
-        _ lane: inout LaneSweep, _ cells: inout FeatureCells
+        _ lane: inout LaneSweep, _ categories: LaneSweep, _ cells: inout FeatureCells
     ) {
         cells.resize(times.count)
         window.reset()
         for row in times.indices {
             window.answer(
-                times[row], end: ends[row], settled: settled[row], &lane, &cells, row)
+                times[row], end: ends[row], settled: settled[row], &lane, categories, &cells, row)
         }
     }
 

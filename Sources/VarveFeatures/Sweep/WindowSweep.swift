@@ -5,6 +5,7 @@ import VarveBytes
 struct WindowSweep {
     let feature: ViewPlan.Feature
     let type: ValueType
+    let categoryType: ValueType?
     let maxAge: Int64?
     /// 1 where a fact at exactly T is visible, else 0: added to every bound.
     let reach: Int64
@@ -17,8 +18,12 @@ struct WindowSweep {
     private var head = 0
     private var pushed = 0
 
-    init(_ feature: ViewPlan.Feature, type: ValueType, maxAge: Int64?, includesCutoff: Bool) {
+    init(
+        _ feature: ViewPlan.Feature, type: ValueType, categoryType: ValueType?, maxAge: Int64?,
+        includesCutoff: Bool
+    ) {
         self.feature = feature
+        self.categoryType = categoryType
         self.type = type
         self.maxAge = maxAge
         reach = includesCutoff ? 1 : 0
@@ -46,9 +51,12 @@ struct WindowSweep {
     ///   - settled: the first fact whose fate is not known yet, at most `end`.
     mutating func answer(
         _ time: Int64, end: Int, settled: Int, _ lane: inout LaneSweep,
-        _ cells: inout FeatureCells, _ row: Int
+        _ categories: LaneSweep, _ cells: inout FeatureCells, _ row: Int
     ) {
         let span = span(time, end: end, settled: settled, lane)
+        if feature.function.needsValues || categoryType != nil {
+            return list(span, time, lane, categories, &cells, row)
+        }
         switch feature.function {
         case .count:
             var count = lane.valueCount(span.settled)
@@ -180,7 +188,7 @@ extension WindowSweep {
         case .sum, .mean:
             if !sum(span, &lane, &cells, row) { walk(span, lane, &cells, row) }
         case .variance, .stddev: walk(span, lane, &cells, row)
-        case .count, .latest, .timeSinceLast:
+        case .count, .latest, .timeSinceLast, .distinct, .quantile, .firstK, .lastK, .topK:
             preconditionFailure("\(feature.function) is answered before")
         }
     }
@@ -253,6 +261,30 @@ extension WindowSweep {
             set(&cells, row, finite: rounded / Double(count))
         }
         return true
+    }
+
+    /// Answers that need the values themselves.
+    private func list(
+        _ span: Span, _ time: Int64, _ lane: LaneSweep, _ categories: LaneSweep,
+        _ cells: inout FeatureCells, _ row: Int
+    ) {
+        if feature.function != .count, let newest = newest(span, lane, orNull: false),
+            isExpired(newest, time, lane)
+        {
+            return cells.setStatus(.expired, row)
+        }
+        if let categoryType {
+            var values: [(category: Value, value: Value)] = []
+            forEachValue(span, lane) { index in
+                guard categories.isPresent(index) else { return }
+                values.append((categories.value(index, categoryType), lane.value(index, type)))
+            }
+            cells[row] = ValueList.answer(feature.function, feature.parameter, values)
+        } else {
+            var values: [Value] = []
+            forEachValue(span, lane) { values.append(lane.value($0, type)) }
+            cells[row] = ValueList.answer(feature.function, feature.parameter, values)
+        }
     }
 
     private func forEachValue(_ span: Span, _ lane: LaneSweep, _ body: (Int) -> Void) {

@@ -15,7 +15,7 @@ public struct NodeAPI: Sendable {
             Self.statusRoutes(node) + Self.logRoutes(node) + Self.definitionRoutes(node)
             + Self.streamRoutes(node) + Self.featureRoutes(node) + Self.explainRoutes(node)
             + Self.modelRoutes(node) + Self.predictionRoutes(node) + Self.trainingRoutes(node)
-            + Self.rebuildRoutes(node)
+            + Self.rebuildRoutes(node) + Self.userRoutes(node)
     }
 
     /// Answers one request; may block until what it appends is durable.

@@ -36,7 +36,7 @@ extension NodeAPI {
         var problems = node.projector.status().compactMap { status in
             status.blocked.map { "projection \(status.name) stands still: \($0)" }
         }
-        if let failure = node.log.failure { problems.append("\(failure)") }
+        if let failure = node.log.failure ?? node.log.shortage { problems.append("\(failure)") }
         let unreadable = node.monitoring.unreadable
         if unreadable.count > 0 {
             problems.append(

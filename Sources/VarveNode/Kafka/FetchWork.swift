@@ -26,9 +26,11 @@ struct FetchWork {
     }
 
     private let request: FetchRequest
+    private let principal: Principal
     private var isPlaced = false
 
-    init(_ request: FetchRequest, _ header: RequestHeader) {
+    init(_ request: FetchRequest, _ header: RequestHeader, by principal: Principal) {
+        self.principal = principal
         self.request = request
         self.header = header
         minBytes = Int(request.minBytes)
@@ -54,7 +56,9 @@ struct FetchWork {
             for partition in topic.partitions {
                 let name = StreamName(name: topic.name, partition: partition.index)
                 var error = KafkaErrorCode.none
-                if let stream = broker.stream(name) {
+                if !principal.mayRead(topic.name) {
+                    error = .topicAuthorizationFailed
+                } else if let stream = broker.stream(name) {
                     error = broker.checkEpoch(partition.leaderEpoch)
                     parts.append(
                         Part(

@@ -91,6 +91,13 @@ struct KafkaRefusal: Error, Equatable {
             .policyViolation, "\(name) is written by Varve itself; use another topic name")
     }
 
+    /// A topic that the user may not do this with.
+    static func forbidden(_ topic: String) -> KafkaRefusal {
+        KafkaRefusal(
+            .topicAuthorizationFailed,
+            "the user's roles and prefixes do not allow this with topic \(topic)")
+    }
+
     /// A stream that does not exist.
     static func unknown(_ stream: StreamName) -> KafkaRefusal {
         KafkaRefusal(

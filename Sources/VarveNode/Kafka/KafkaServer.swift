@@ -1,6 +1,7 @@
 import Synchronization
 import VarveBytes
 public import VarveLog
+import VarveProtocols
 import VarveSystem
 
 /// Serves the log to Kafka clients at one port. A topic's partition is a stream.
@@ -113,6 +114,7 @@ final class KafkaBroker: Sendable {
     let catalog: BrokerCatalog
     /// What consumer groups have read.
     let offsets: GroupOffsets
+    private let secret = RandomSource.bytes(32)
     private let producers = Atomic<Int64>(0)
 
     /// The one broker that clients see.
@@ -144,6 +146,14 @@ final class KafkaBroker: Sendable {
     /// Where clients are told to connect to.
     var advertisedHost: String { options.advertisedHost ?? options.host }
     var advertisedPort: Int32 { Int32(port.load(ordering: .relaxed)) }
+
+    /// What is shown of a user who does not exist: the same each time, so that it does not tell.
+    func madeUpCredential(of user: String) -> ScramCredential {
+        let made = HMACSHA256(key: secret).code(of: Array(user.utf8))
+        return ScramCredential(
+            salt: Array(made.prefix(16)), iterations: ScramCredential.iterations,
+            storedKey: made, serverKey: made)
+    }
 
     /// A producer id that this log never gave out before: its epoch counts its openings.
     func newProducerID() -> Int64 {

@@ -32,9 +32,12 @@ final class KafkaService: ConnectionService {
     }
 
     /// Answers a fetch now, or once enough records are there, or time is up.
-    func fetch(_ request: FetchRequest, _ header: RequestHeader, on connection: Connection) {
+    func fetch(
+        _ request: FetchRequest, _ header: RequestHeader, by principal: Principal,
+        on connection: Connection
+    ) {
         let promised = connection.promise(cost: 1024)
-        var work = FetchWork(request, header)
+        var work = FetchWork(request, header, by: principal)
         // Counted before looking, so that a commit after the look is told of.
         broker.waitingFetches.wrappingAdd(1, ordering: .sequentiallyConsistent)
         work.advance(broker)

@@ -3,12 +3,17 @@ import VarveProtocols
 
 /// One connection's Kafka: takes frames, and has each request answered in its turn.
 final class KafkaSession: ConnectionHandler {
-    private let service: KafkaService
-    private var producing = ProduceWork()
+    let service: KafkaService
+    var producing = ProduceWork()
     private let connectionID: UInt64
+    /// Who is on the other side.
+    var authentication = Authentication()
 
-    private var broker: KafkaBroker { service.broker }
-    private var groups: GroupCoordinator { service.groups }
+    var broker: KafkaBroker { service.broker }
+    var groups: GroupCoordinator { service.groups }
+
+    /// Strangers have no reason to send more at once.
+    private static let strangersFrameBytes = 8 << 10
 
     init(_ service: KafkaService, connection: UInt64) {
         self.service = service
@@ -17,9 +22,11 @@ final class KafkaSession: ConnectionHandler {
 
     func receive(_ bytes: RawSpan, on connection: Connection) throws -> Int {
         var offset = 0
-        while connection.acceptsRequests,
-            let frame = try KafkaFrame.content(in: bytes, from: offset)
-        {
+        while connection.acceptsRequests {
+            let limit = isStranger ? Self.strangersFrameBytes : KafkaLimits.frameBytes
+            guard let frame = try KafkaFrame.content(in: bytes, from: offset, limit: limit) else {
+                break
+            }
             try handle(bytes.extracting(frame), on: connection)
             offset = frame.upperBound
         }
@@ -41,61 +48,19 @@ final class KafkaSession: ConnectionHandler {
             }
             throw error
         }
-        serve(request, header, size: frame.byteCount, on: connection)
-    }
-
-    private func serve(
-        _ request: KafkaRequest, _ header: RequestHeader, size: Int, on connection: Connection
-    ) {
         switch request {
-        case .apiVersions:
-            answer(header, ApiVersionsResponse.offer(error: .none), connection)
-        case .metadata(let request):
-            topicJob(header, connection, now: !mayCreate(request)) { broker in
-                KafkaTopics.metadata(request, header.version, broker)
+        case .apiVersions: answer(header, ApiVersionsResponse.offer(error: .none), connection)
+        case .saslHandshake(let request): shakeHands(request, header, on: connection)
+        case .saslAuthenticate(let request): authenticate(request, header, on: connection)
+        default:
+            guard let principal = principal() else {
+                throw KafkaAccessError.notAuthenticated(header.apiKey)
             }
-        case .createTopics(let request):
-            topicJob(header, connection, now: false) { broker in
-                KafkaTopics.create(request, broker)
-            }
-        case .listOffsets(let request):
-            answer(header, KafkaTopics.offsets(request, broker), connection)
-        case .initProducerID(let request):
-            answer(header, KafkaTopics.producer(request, broker), connection)
-        case .produce(let request):
-            producing.append(request, header, size: size, to: broker, on: connection)
-        case .fetch(let request): service.fetch(request, header, on: connection)
-        case .findCoordinator(let request):
-            answer(header, GroupCoordinator.find(request, broker), connection)
-        case .joinGroup(let request): groups.join(request, header, on: connection)
-        case .syncGroup(let request): groups.sync(request, header, on: connection)
-        case .heartbeat(let request): answer(header, groups.heartbeat(request), connection)
-        case .leaveGroup(let request):
-            answer(header, groups.leave(request, version: header.version), connection)
-        case .offsetCommit(let request):
-            groups.commit(request, header, size: size, on: connection)
-        case .offsetFetch(let request):
-            answer(header, GroupCoordinator.fetch(request, broker), connection)
-        case .describeGroups(let request): answer(header, groups.describe(request), connection)
-        case .listGroups: answer(header, groups.list(), connection)
-        case .deleteGroups(let request): groups.delete(request, header, on: connection)
-        case .offsetDelete(let request): groups.deleteOffsets(request, header, on: connection)
-        case .deleteTopics(let request):
-            topicJob(header, connection, now: false) { KafkaTopics.delete(request, $0) }
-        case .deleteRecords(let request):
-            topicJob(header, connection, now: false) { KafkaTopics.deleteRecords(request, $0) }
-        case .createPartitions(let request):
-            topicJob(header, connection, now: false) { KafkaTopics.grow(request, $0) }
-        case .incrementalAlterConfigs(let request):
-            topicJob(header, connection, now: false) { KafkaConfigs.alter(request, $0) }
-        case .describeConfigs(let request):
-            answer(header, KafkaConfigs.describe(request, broker), connection)
-        case .offsetForLeaderEpoch(let request):
-            topicJob(header, connection, now: false) { KafkaTopics.epochs(request, $0) }
+            serve(request, header, size: frame.byteCount, by: principal, on: connection)
         }
     }
 
-    private func answer(
+    func answer(
         _ header: RequestHeader, _ response: some KafkaMessage, _ connection: Connection
     ) {
         connection.answer(
@@ -103,26 +68,34 @@ final class KafkaSession: ConnectionHandler {
                 correlationID: header.correlationID, response, version: header.version))
     }
 
-    private func mayCreate(_ request: MetadataRequest) -> Bool {
-        request.allowsCreation && broker.options.createsTopics
-            && !KafkaTopics.missing(request.topics ?? [], broker).isEmpty
-    }
-
-    /// Answers now, or on a worker thread when the disk has to be waited for.
-    private func topicJob(
-        _ header: RequestHeader, _ connection: Connection, now: Bool,
-        _ job: @escaping @Sendable (KafkaBroker) -> some KafkaMessage
+    /// Answers on a worker thread, because the disk has to be waited for.
+    func job(
+        _ header: RequestHeader, _ connection: Connection,
+        _ body: @escaping @Sendable (KafkaBroker) -> some KafkaMessage
     ) {
-        if now { return answer(header, job(broker), connection) }
         let promised = connection.promise(cost: 1024)
         let isAccepted = broker.workers.submit { [broker] in
             promised.fulfil(
                 KafkaFrame.response(
-                    correlationID: header.correlationID, job(broker), version: header.version))
+                    correlationID: header.correlationID, body(broker), version: header.version))
         }
         // Too many wait: the client comes back.
         if !isAccepted { connection.closeAfterAnswers() }
     }
 
     func closed() { service.abandon(connection: connectionID) }
+}
+
+/// Why a connection is closed.
+enum KafkaAccessError: Error, CustomStringConvertible {
+    /// A request before the proof of who sends it.
+    case notAuthenticated(Int16)
+
+    var description: String {
+        switch self {
+        case .notAuthenticated(let key):
+            "API \(key) was asked for without authentication: this node has users, so clients"
+                + " need security.protocol=SASL_PLAINTEXT and sasl.mechanism=SCRAM-SHA-256"
+        }
+    }
 }

@@ -13,7 +13,7 @@ struct ProduceWork {
     /// - Parameter size: bytes of the request.
     mutating func append(
         _ request: ProduceRequest, _ header: RequestHeader, size: Int, to broker: KafkaBroker,
-        on connection: Connection
+        by principal: Principal, on connection: Connection
     ) {
         let round = ProduceRound(
             request, header, connection.remote,
@@ -24,6 +24,7 @@ struct ProduceWork {
                 let place = ProduceRound.Place(topic: topicIndex, partition: partitionIndex)
                 do throws(KafkaRefusal) {
                     try Self.check(request, header)
+                    guard principal.mayWrite(topic.name) else { throw .forbidden(topic.name) }
                     let (stream, flags) = try judge(partition.records, name, broker)
                     broker.log.append(partition.records ?? [], to: stream, flags: flags) {
                         round.finish(place, $0.mapError { KafkaRefusal($0) })

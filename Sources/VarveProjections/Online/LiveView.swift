@@ -39,7 +39,7 @@ final class LiveView: Sendable {
     func retract(_ id: Value, position: Int64, knownTime: Timestamp) {
         // The lock of ids comes before those of shards, here as everywhere.
         ids.withLock { ids in
-            ids.forEach(id) { place in
+            ids.forEachBackwards(id) { place in
                 shards[place.shard].withLock {
                     $0.end(place, byPosition: position, knownTime: knownTime, plan)
                 }

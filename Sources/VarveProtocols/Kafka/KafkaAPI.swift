@@ -13,6 +13,7 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
     case syncGroup = 14
     case describeGroups = 15
     case listGroups = 16
+    case saslHandshake = 17
     case apiVersions = 18
     case createTopics = 19
     case deleteTopics = 20
@@ -20,6 +21,7 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
     case initProducerID = 22
     case offsetForLeaderEpoch = 23
     case describeConfigs = 32
+    case saslAuthenticate = 36
     case createPartitions = 37
     case deleteGroups = 42
     case incrementalAlterConfigs = 44
@@ -44,6 +46,7 @@ public enum KafkaAPI: Int16, Sendable, CaseIterable {
         case .apiVersions: 0...3
         case .createTopics: 0...4
         case .deleteTopics, .describeConfigs: 0...3
+        case .saslHandshake, .saslAuthenticate: 0...1
         case .initProducerID, .deleteRecords, .createPartitions, .deleteGroups: 0...1
         case .offsetForLeaderEpoch: 2...3
         case .incrementalAlterConfigs, .offsetDelete: 0...0

@@ -26,6 +26,8 @@ public enum KafkaRequest: Sendable, Equatable {
     case describeConfigs(DescribeConfigsRequest)
     case createPartitions(CreatePartitionsRequest)
     case incrementalAlterConfigs(IncrementalAlterConfigsRequest)
+    case saslHandshake(SaslHandshakeRequest)
+    case saslAuthenticate(SaslAuthenticateRequest)
 
     /// Reads the content of one frame. Bytes after the body are ignored, as Kafka does.
     public static func read(
@@ -77,6 +79,10 @@ public enum KafkaRequest: Sendable, Equatable {
             .deleteGroups(try DeleteGroupsRequest(reading: &reader, version: version))
         case .offsetDelete:
             .offsetDelete(try OffsetDeleteRequest(reading: &reader, version: version))
+        case .saslHandshake:
+            .saslHandshake(try SaslHandshakeRequest(reading: &reader, version: version))
+        case .saslAuthenticate:
+            .saslAuthenticate(try SaslAuthenticateRequest(reading: &reader, version: version))
         case .deleteTopics:
             .deleteTopics(try DeleteTopicsRequest(reading: &reader, version: version))
         case .deleteRecords:

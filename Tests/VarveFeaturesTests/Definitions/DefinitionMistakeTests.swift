@@ -116,6 +116,43 @@ private let mistakes: [(name: String, edits: String)] = [
     ("a maximum age of nothing", "views[0].max_age = \"0s\""),
     ("an unknown cutoff", "views[0].at_cutoff = \"included\""),
     // Features.
+    (
+        "a list without a length",
+        #"views[0].features[0] = {"name": "a", "last_k": "carrier", "window": "1h"}"#
+    ),
+    (
+        "a list of nothing",
+        #"views[0].features[0] = {"name": "a", "top_k": "carrier", "k": 0, "window": "1h"}"#
+    ),
+    (
+        "a quantile without a share",
+        #"views[0].features[0] = {"name": "a", "quantile": "dep_delay", "window": "1h"}"#
+    ),
+    (
+        "a quantile in percent",
+        #"views[0].features[0] = {"name": "a", "quantile": "dep_delay", "q": 95, "window": "1h"}"#
+    ),
+    (
+        "a quantile of texts",
+        #"views[0].features[0] = {"name": "a", "quantile": "carrier", "q": 0.5, "window": "1h"}"#
+    ),
+    (
+        "the most frequent floats",
+        #"views[0].features[0] = {"name": "a", "top_k": "dep_delay", "k": 3, "window": "1h"}"#
+    ),
+    ("a length for a count", "views[0].features[0].k = 3"),
+    ("a share for a mean", "views[0].features[1].q = 0.5"),
+    ("categories of floats", "views[0].features[0].by = \"dep_delay\""),
+    ("a misspelt category", "views[0].features[0].by = \"carier\""),
+    (
+        "categories of a list",
+        #"views[0].features[0] = {"name": "a", "first_k": "carrier", "k": 2, "by": "carrier", "#
+            + #""window": "1h"}"#
+    ),
+    (
+        "a percentile",
+        #"views[0].features[0] = {"name": "a", "percentile": "dep_delay", "window": "1h"}"#
+    ),
     ("a feature without an aggregation", "views[0].features[0].count remove"),
     (
         "an unknown aggregation",

@@ -11,22 +11,25 @@ import VarveTestSupport
 /// A node on a directory of its own, spoken to as the HTTP listener does.
 final class TestNode {
     let root: TemporaryDirectory
+    let disk = FaultyDisk()
     let clock = ManualClock(Timestamp(microseconds: 1_600_000_000_000_000))
     private(set) var node: Node
     private(set) var api: NodeAPI
 
     init() throws {
         root = try TemporaryDirectory()
-        node = try Self.open(root, clock)
+        node = try Self.open(root, disk, clock)
         api = NodeAPI(node)
     }
 
     deinit { try? node.close() }
 
-    private static func open(_ root: TemporaryDirectory, _ clock: ManualClock) throws -> Node {
+    private static func open(_ root: TemporaryDirectory, _ disk: FaultyDisk, _ clock: ManualClock)
+        throws -> Node
+    {
         var options = NodeOptions(directory: root.path)
         options.log.reserveBytes = 64 << 10
-        return try Node(options, clock: clock)
+        return try Node(options, files: disk, clock: clock)
     }
 
     /// Stops the node and starts it again.
@@ -34,7 +37,7 @@ final class TestNode {
     func restart(removing name: String? = nil) throws {
         try node.close()
         if let name { try root.remove(name) }
-        node = try Self.open(root, clock)
+        node = try Self.open(root, disk, clock)
         api = NodeAPI(node)
     }
 

@@ -35,6 +35,8 @@ import VarveProtocols
             case .listGroups(let body): KafkaFrame.request(header, body)
             case .deleteGroups(let body): KafkaFrame.request(header, body)
             case .offsetDelete(let body): KafkaFrame.request(header, body)
+            case .saslHandshake(let body): KafkaFrame.request(header, body)
+            case .saslAuthenticate(let body): KafkaFrame.request(header, body)
             case .deleteTopics(let body): KafkaFrame.request(header, body)
             case .deleteRecords(let body): KafkaFrame.request(header, body)
             case .offsetForLeaderEpoch(let body): KafkaFrame.request(header, body)

@@ -47,6 +47,7 @@ struct LogBench {
         raws.sort { $0.seconds < $1.seconds }
         row("raw write + fdatasync, 1 MiB", raws[raws.count / 2])
         try read()
+        try compressed()
         try manySegments()
     }
 
@@ -126,14 +127,74 @@ struct LogBench {
         return spent
     }
 
-    private func batch(_ count: Int, _ bytes: Int) throws -> [UInt8] {
+    private func batch(
+        _ count: Int, _ bytes: Int, _ compression: Compression = .none
+    ) throws -> [UInt8] {
         try RecordBatch.encode(
             (0..<count).map { number in
                 Record(
                     key: Array("key-\(number)".utf8),
                     value: (0..<(bytes - 20)).map { UInt8(truncatingIfNeeded: $0 ^ number) },
                     timestamp: 1_700_000_000_000 + Int64(number))
-            })
+            }, compression: compression)
+    }
+
+    /// Replays five million compressed records of 100 bytes, against the same batches through the
+    /// checksum and the decompressor alone.
+    private func compressed() throws {
+        try remove("\(directory)/data/log")
+        let log = try open()
+        let name = StreamName(name: "bench", partition: 0)
+        try log.createStreams([name])
+        guard let stream = log.stream(name)?.id else { return }
+        let perBatch = 1000
+        // Lines of text such as clients send: they compress to a third or so.
+        var random = SystemRandomNumberGenerator()
+        let batch = try RecordBatch.encode(
+            (0..<perBatch).map { number in
+                let text = #"{"id": \#(number), "origin": "JFK", "delay": \#(random.next() % 9999), "#
+                    + #""time": "2013-03-10T07:30:\#(10 + number % 50)Z", "carrier": "UA"}"#
+                return Record(
+                    key: Array("k\(number)".utf8), value: Array(text.utf8),
+                    timestamp: 1_700_000_000_000 + Int64(number))
+            }, compression: .lz4)
+        let batches = 5000
+        for number in 0..<batches {
+            if number % 64 == 63 {
+                _ = try log.append(batch, to: stream)
+            } else {
+                log.append(batch, to: stream) { _ in }
+            }
+        }
+        var (records, bytes, sum): (Int, Int, Int64) = (0, 0, 0)
+        var scratch: [UInt8] = []
+        let replay = try cost {
+            try log.read(from: Position(0), streams: [stream]) { frame in
+                try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
+                    records += 1
+                    sum &+= record.timestamp
+                    sum &+= Int64(record.value?.byteCount ?? 0)
+                    sum &+= Int64(record.key?.byteCount ?? 0)
+                }
+                bytes += scratch.count
+                return true
+            }
+        }
+        let payload = Array(batch[RecordBatchHeader.size...])
+        let limit = try cost {
+            for _ in 0..<batches {
+                sum &+= Int64(CRC32C.checksum(batch.raw))
+                scratch.removeAll(keepingCapacity: true)
+                try LZ4Frame.decompress(payload.raw, into: &scratch, limit: 1 << 26)
+                sum &+= Int64(scratch.count)
+            }
+        }
+        row(
+            "read lz4 batches, to key, value and time", replay, bytes: bytes, records: records,
+            share: limit.cpuSeconds / replay.cpuSeconds)
+        row("the same batches, CRC and lz4 alone", limit, bytes: bytes, records: records)
+        print(sum == 0 ? "nothing was read" : "")
+        try log.close()
     }
 
     private func open() throws -> Log {

@@ -25,7 +25,7 @@ extension GroupCoordinator {
     /// Keeps offsets, and answers once they are durable.
     func commit(
         _ request: OffsetCommitRequest, _ header: RequestHeader, size: Int,
-        on connection: Connection
+        by principal: Principal, on connection: Connection
     ) {
         let refusal = mayCommit(request)
         let now = broker.now
@@ -36,6 +36,9 @@ extension GroupCoordinator {
                 partitions: topic.partitions.map { partition in
                     let stream = StreamName(name: topic.name, partition: partition.index)
                     var error = refusal
+                    if error == .none, !principal.mayRead(topic.name) {
+                        error = .topicAuthorizationFailed
+                    }
                     if error == .none, broker.stream(stream) == nil {
                         error = .unknownTopicOrPartition
                     }

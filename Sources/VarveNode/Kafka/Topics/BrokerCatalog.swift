@@ -4,13 +4,16 @@ import VarveLog
 import VarveProtocols
 import VarveSystem
 
-/// What the broker keeps in `varve.catalog`, folded: how topics are seen. Any thread may look;
-/// changes are made by one worker after the other.
+/// What the broker keeps in `varve.catalog`, folded: how topics are seen, and who may connect. Any
+/// thread may look; changes are made by one worker after the other.
 final class BrokerCatalog: Sendable {
     private struct State {
         var topics = TopicTable()
+        var users = UserTable()
         /// The first position that was not taken in.
         var next = Position(0)
+        /// The catalog's high watermark when it was last read.
+        var catalogEnd: Int64 = 0
     }
 
     private let log: Log
@@ -28,23 +31,40 @@ final class BrokerCatalog: Sendable {
     /// How one topic is seen.
     func topic(_ name: String) -> TopicTable.Topic { state.withLock { $0.topics[name] } }
 
+    /// The users as the log has them at this moment.
+    func users(_ report: (String) -> Void) -> UserTable {
+        let end = log.stream(.catalog)?.highWatermark ?? 0
+        let (known, users) = state.withLock { ($0.catalogEnd, $0.users) }
+        if known == end { return users }
+        do {
+            try refresh()
+        } catch {
+            report("users are as they were, the catalog cannot be read: \(error)")
+        }
+        return state.withLock { $0.users }
+    }
+
     /// Takes in what was appended to the catalog.
     private func refresh() throws {
+        let catalogEnd = log.stream(.catalog)?.highWatermark ?? 0
         let end = log.commitPosition
         var state = state.withLock { $0 }
-        guard state.next < end else { return }
+        guard state.catalogEnd < catalogEnd else { return }
         var scratch: [UInt8] = []
         let start = max(state.next, log.reader.startPosition)
         try log.read(from: start, upTo: end, streams: [.catalog]) { frame in
             try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
                 guard let value = record.value, let json = try? JSON(parsing: value) else { return }
                 state.topics.apply(json)
+                state.users.apply(json)
             }
             return true
         }
         state.next = end
+        state.catalogEnd = catalogEnd
         let folded = state
-        self.state.withLock { $0 = folded }
+        // Another thread may have come further.
+        self.state.withLock { if $0.next < folded.next { $0 = folded } }
     }
 
     /// Changes how topics are seen; durable when it returns.

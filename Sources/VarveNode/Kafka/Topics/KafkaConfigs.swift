@@ -14,13 +14,16 @@ enum KafkaConfigs {
     }
 
     static func describe(
-        _ request: DescribeConfigsRequest, _ broker: KafkaBroker
+        _ request: DescribeConfigsRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> DescribeConfigsResponse {
         let results = request.resources.map { resource in
             var result = DescribeConfigsResponse.Result(
                 error: .none, message: nil, type: resource.type, name: resource.name,
                 settings: [])
             do throws(KafkaRefusal) {
+                guard resource.type != topic || principal.mayDescribe(resource.name) else {
+                    throw .forbidden(resource.name)
+                }
                 result.settings = try settings(resource.type, resource.name, broker).filter {
                     resource.settings?.contains($0.name) ?? true
                 }
@@ -89,12 +92,14 @@ enum KafkaConfigs {
 
     /// Changes settings of topics; waits for the disk.
     static func alter(
-        _ request: IncrementalAlterConfigsRequest, _ broker: KafkaBroker
+        _ request: IncrementalAlterConfigsRequest, _ broker: KafkaBroker,
+        by principal: Principal
     ) -> IncrementalAlterConfigsResponse {
         let results = request.resources.map { resource in
             var result = IncrementalAlterConfigsResponse.Result(
                 error: .none, message: nil, type: resource.type, name: resource.name)
             do throws(KafkaRefusal) {
+                guard principal.mayAdminister else { throw .forbidden(resource.name) }
                 try alter(resource, validatesOnly: request.validatesOnly, broker)
             } catch {
                 result.error = error.code

@@ -44,10 +44,11 @@ extension KafkaTopics {
 
     /// Hides topics, and forgets what groups have read of them.
     static func delete(
-        _ request: DeleteTopicsRequest, _ broker: KafkaBroker
+        _ request: DeleteTopicsRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> DeleteTopicsResponse {
         let topics = request.names.map { name in
-            var error = mayHide(name, broker)
+            var error =
+                principal.mayAdminister ? mayHide(name, broker) : .topicAuthorizationFailed
             if error == .none {
                 do throws(KafkaRefusal) {
                     try broker.catalog.change { topics throws(KafkaRefusal) in
@@ -65,13 +66,14 @@ extension KafkaTopics {
 
     /// Hides the oldest records of partitions.
     static func deleteRecords(
-        _ request: DeleteRecordsRequest, _ broker: KafkaBroker
+        _ request: DeleteRecordsRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> DeleteRecordsResponse {
         let topics = request.topics.map { topic in
             DeleteRecordsResponse.Topic(
                 name: topic.name,
                 partitions: topic.partitions.map { partition in
                     do throws(KafkaRefusal) {
+                        guard principal.mayAdminister else { throw .forbidden(topic.name) }
                         let start = try deleteRecords(partition, topic.name, broker)
                         return .init(
                             index: partition.index, lowWatermark: start, error: .none)
@@ -111,10 +113,11 @@ extension KafkaTopics {
 
     /// Adds partitions to topics.
     static func grow(
-        _ request: CreatePartitionsRequest, _ broker: KafkaBroker
+        _ request: CreatePartitionsRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> CreatePartitionsResponse {
         let topics = request.topics.map { topic in
             do throws(KafkaRefusal) {
+                guard principal.mayAdminister else { throw .forbidden(topic.name) }
                 try grow(topic, validatesOnly: request.validatesOnly, broker)
                 return CreatePartitionsResponse.Topic(
                     name: topic.name, error: .none, message: nil)

@@ -7,14 +7,20 @@ extension KafkaTopics {
     /// Answers where earlier lives of the log ended. A batch carries the epoch in which it was
     /// appended, and epochs ascend along a stream, so a binary search over offsets finds it.
     static func epochs(
-        _ request: OffsetForLeaderEpochRequest, _ broker: KafkaBroker
+        _ request: OffsetForLeaderEpochRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> OffsetForLeaderEpochResponse {
         OffsetForLeaderEpochResponse(
             throttleMilliseconds: 0,
             topics: request.topics.map { topic in
                 OffsetForLeaderEpochResponse.Topic(
                     name: topic.name,
-                    partitions: topic.partitions.map { epoch($0, topic.name, broker) })
+                    partitions: topic.partitions.map {
+                        principal.mayDescribe(topic.name)
+                            ? epoch($0, topic.name, broker)
+                            : .init(
+                                error: .topicAuthorizationFailed, index: $0.index,
+                                leaderEpoch: -1, endOffset: -1)
+                    })
             })
     }
 

@@ -9,22 +9,24 @@ enum KafkaTopics {
     // MARK: Metadata
 
     /// The topics asked for that could be created, in order.
-    static func missing(_ names: [String], _ broker: KafkaBroker) -> [String] {
+    static func missing(
+        _ names: [String], _ broker: KafkaBroker, by principal: Principal
+    ) -> [String] {
         names.filter {
             let stream = StreamName(name: $0, partition: 0)
-            return isValid($0) && broker.takes(stream) && broker.stream(stream) == nil
+            return isValid($0) && principal.mayWrite($0) && broker.takes(stream) && broker.stream(stream) == nil
         }
     }
 
     /// Answers which topics there are. Creates those that are missing, if the client wants that:
     /// then it waits for the disk.
     static func metadata(
-        _ request: MetadataRequest, _ version: Int16, _ broker: KafkaBroker
+        _ request: MetadataRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> MetadataResponse {
         var failure: KafkaRefusal?
         if request.allowsCreation, broker.options.createsTopics, let names = request.topics {
             do throws(KafkaRefusal) {
-                for name in missing(names, broker) {
+                for name in missing(names, broker, by: principal) {
                     try make(name, broker.options.partitions, settings: [:], broker)
                 }
             } catch {
@@ -34,7 +36,7 @@ enum KafkaTopics {
         }
         var partitions: [String: [Int32]] = [:]
         var order: [String] = []
-        for stream in broker.streams() {
+        for stream in broker.streams() where principal.mayDescribe(stream.name.name) {
             if partitions[stream.name.name] == nil { order.append(stream.name.name) }
             partitions[stream.name.name, default: []].append(stream.name.partition)
         }
@@ -44,6 +46,8 @@ enum KafkaTopics {
                     .none
                 } else if !isValid(name) {
                     .invalidTopic
+                } else if !principal.mayDescribe(name) {
+                    .topicAuthorizationFailed
                 } else if let failure {
                     failure.code
                 } else {
@@ -95,7 +99,7 @@ enum KafkaTopics {
 
     /// Creates topics; waits for the disk.
     static func create(
-        _ request: CreateTopicsRequest, _ broker: KafkaBroker
+        _ request: CreateTopicsRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> CreateTopicsResponse {
         var names: Set<String> = []
         let topics = request.topics.map { topic in
@@ -103,6 +107,7 @@ enum KafkaTopics {
                 guard names.insert(topic.name).inserted else {
                     throw KafkaRefusal(.invalidRequest, "\(topic.name) is named twice")
                 }
+                guard principal.mayWrite(topic.name) else { throw .forbidden(topic.name) }
                 try create(topic, validatesOnly: request.validatesOnly, broker)
                 return CreateTopicsResponse.Topic(name: topic.name, error: .none, message: nil)
             } catch {
@@ -167,14 +172,20 @@ enum KafkaTopics {
 
     /// Answers where times and ends are.
     static func offsets(
-        _ request: ListOffsetsRequest, _ broker: KafkaBroker
+        _ request: ListOffsetsRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> ListOffsetsResponse {
         ListOffsetsResponse(
             throttleMilliseconds: 0,
             topics: request.topics.map { topic in
                 ListOffsetsResponse.Topic(
                     name: topic.name,
-                    partitions: topic.partitions.map { offset($0, topic.name, broker) })
+                    partitions: topic.partitions.map {
+                        principal.mayDescribe(topic.name)
+                            ? offset($0, topic.name, broker)
+                            : .init(
+                                index: $0.index, error: .topicAuthorizationFailed, timestamp: -1,
+                                offset: -1, leaderEpoch: -1)
+                    })
             })
     }
 
@@ -235,13 +246,18 @@ enum KafkaTopics {
     /// Gives an idempotent producer its identity. Transactional ones are refused with the one code
     /// that ends them at once; with any other they would go on asking.
     static func producer(
-        _ request: InitProducerIDRequest, _ broker: KafkaBroker
+        _ request: InitProducerIDRequest, _ broker: KafkaBroker, by principal: Principal
     ) -> InitProducerIDResponse {
         let isTransactional = request.transactionalID != nil
+        let error: KafkaErrorCode =
+            if isTransactional {
+                .transactionalIDAuthorizationFailed
+            } else {
+                principal.mayProduce ? .none : .clusterAuthorizationFailed
+            }
         return InitProducerIDResponse(
             throttleMilliseconds: 0,
-            error: isTransactional ? .transactionalIDAuthorizationFailed : .none,
-            producerID: isTransactional ? -1 : broker.newProducerID(),
-            producerEpoch: isTransactional ? -1 : 0)
+            error: error, producerID: error == .none ? broker.newProducerID() : -1,
+            producerEpoch: error == .none ? 0 : -1)
     }
 }
