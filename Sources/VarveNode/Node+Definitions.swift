@@ -32,6 +32,7 @@ extension Node {
                         if case .written = view.source { view.streamName } else { nil }
                     }
                 try log.createStreams(streams.map { StreamName(name: $0, partition: 0) })
+                try online.prepare(plan.definitions)
                 let end = try record(try RecordBatch.encode(records), in: Log.catalogName)
                 // In force from here on, whatever becomes of the projections.
                 gate.adopt(plan.definitions)

@@ -1,5 +1,5 @@
 import VarveBytes
-import VarveFeatures
+public import VarveFeatures
 import VarveFormats
 public import VarveLog
 public import VarveSystem
@@ -41,6 +41,8 @@ public final class OnlineStore: Projection {
     private let root: String
     private let files: any FileSystem
     private let live: Monitor<LiveState>
+    /// What `prepare` folded, until it is taken.
+    private let prepared = Monitor<FeatureFold.Prepared?>(nil)
     /// Why the snapshot found at start was not used; nil when it was, or there was none.
     public let snapshotProblem: String?
 
@@ -130,6 +132,26 @@ public final class OnlineStore: Projection {
 
     public func advance(to position: Position) { state.advance(to: position) }
 
+    /// Folds the views that definitions add, before they are put in force: on the caller's thread,
+    /// so that the projector's has little left to do, and reads and predictions go on meanwhile.
+    public func prepare(_ definitions: Definitions) throws {
+        let known = reader.definitions
+        let views = definitions.views.filter { known.view($0.name) == nil }
+        if views.isEmpty { return }
+        var fold = FeatureFold(
+            Definitions(streams: definitions.streams, views: views, services: []),
+            shardBits: Self.shardBits)
+        var reached = Position(0)
+        // What came during the first pass is folded in the second, a small part of it.
+        for _ in 0..<2 {
+            let end = position
+            try fold.fold(log, from: reached, upTo: end)
+            reached = max(reached, end)
+        }
+        let found = FeatureFold.Prepared(fold: fold, position: reached)
+        prepared.withLock { $0 = found }
+    }
+
     /// Takes new definitions in. A new view over a stream with a history is folded from the start
     /// of the log, so that its state never depends on when it was defined.
     private func adopt(upTo end: Position) throws {
@@ -140,8 +162,8 @@ public final class OnlineStore: Projection {
             pinned.definitions == old.pinned.definitions
             ? old.fold
             : try FeatureFold(
-                pinned.definitions, shardBits: Self.shardBits, reusing: old.fold, log: log,
-                upTo: end)
+                pinned.definitions, shardBits: Self.shardBits, reusing: old.fold,
+                prepared: prepared.withLock { $0.take() }, log: log, upTo: end)
         let next = LiveState(
             State(generation: old.generation, pinned: pinned, fold: fold, position: end))
         live.withLock { $0 = next }

@@ -126,6 +126,13 @@ extension FeatureFold {
 }
 
 extension FeatureFold {
+    /// Views that were folded before they are in force, as far as the fold got.
+    struct Prepared: Sendable {
+        var fold: FeatureFold
+        /// The fold covers every record below it.
+        var position: Position
+    }
+
     /// A fold with changed definitions that keeps the state of views that did not change and folds
     /// the others from the start of the log. A stream's new fields may make records readable that
     /// were not: its views are then folded again too.
@@ -133,6 +140,15 @@ extension FeatureFold {
     public init(
         _ definitions: Definitions, shardBits: Int = 0, reusing old: FeatureFold, log: Log,
         upTo end: Position
+    ) throws {
+        try self.init(
+            definitions, shardBits: shardBits, reusing: old, prepared: nil, log: log, upTo: end)
+    }
+
+    /// - Parameter prepared: taken instead of the start of the log where it is what is missing.
+    init(
+        _ definitions: Definitions, shardBits: Int, reusing old: FeatureFold, prepared: Prepared?,
+        log: Log, upTo end: Position
     ) throws {
         self.init(definitions, shardBits: shardBits)
         var missing: [ViewDefinition] = []
@@ -152,12 +168,24 @@ extension FeatureFold {
         var fresh = FeatureFold(
             Definitions(streams: definitions.streams, views: missing, services: []),
             shardBits: shardBits)
-        try fresh.fold(log, upTo: end)
+        var start = Position(0)
+        if let prepared, prepared.position <= end, prepared.fold.isFold(of: fresh.definitions) {
+            (fresh, start) = (prepared.fold, prepared.position)
+        }
+        try fresh.fold(log, from: start, upTo: end)
         for (view, state) in zip(missing, fresh.views) {
             if let index = index(ofView: view.name) { views[index] = state }
         }
         for stream in fresh.streamNames {
             router.unreadable[stream] = fresh.unreadable[stream]
         }
+    }
+
+    /// Whether it folds the views of some definitions, as they are there.
+    private func isFold(of other: Definitions) -> Bool {
+        definitions.views == other.views
+            && definitions.views.allSatisfy {
+                definitions.stream(of: $0) == other.stream(of: $0)
+            }
     }
 }

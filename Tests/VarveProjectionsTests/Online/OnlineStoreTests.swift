@@ -203,6 +203,33 @@ import VarveTestSupport
         #expect(online.current.generation.number == 2)
     }
 
+    @Test(arguments: [false, true])
+    func `views folded ahead have the state of those folded when they are applied`(
+        otherThanPrepared: Bool
+    ) throws {
+        let log = try TemporaryLog()
+        try log.apply(Self.first)
+        try append(log, 3)
+        let running = try Running(log)
+        _ = try running.bytes()
+        func document(_ features: String) -> String {
+            Sample.document(
+                views: [Sample.view(features).replacing("\"v\"", with: "\"w\"")],
+                services: [Sample.service("two", "w.total")])
+        }
+        let wanted = document(Sample.sum)
+        let ahead = otherThanPrepared ? document("\(Sample.sum), \(Sample.count)") : wanted
+        try running.online.prepare(
+            try CatalogPlan(try JSON(parsing: ahead), try log.catalog()).definitions)
+        try append(log, 2)
+        try log.apply(wanted)
+        try append(log, 1)
+        let bytes = try running.bytes()
+        #expect(try bytes == fresh(log, running.online.current))
+        #expect(running.online.current.fold.definitions.view("w")?.features.count == 1)
+        try running.projector.stop()
+    }
+
     @Test func `a swap that cannot be put on record leaves the old generation live`() throws {
         let log = try TemporaryLog()
         try log.apply(Self.first)
