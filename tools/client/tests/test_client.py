@@ -648,8 +648,10 @@ def test_a_set_is_built_with_progress_and_split(fresh: varve.Client) -> None:
         name: expected.count(name) for name in ("train", "test", "gap")
     }
     assert built.manifest.unreadable == {}
-    again = fresh.training_set(ArrivalDelay, rows, split=[cutoff], gap="30m", threads=1,
-                               memory=1 << 30)  # fmt: skip
+    again = fresh.training_set(
+        ArrivalDelay, rows, split=[cutoff], gap="30m", threads=1, memory=1 << 30,
+        basis=built.manifest.basis,
+    )  # fmt: skip
     assert (again.id, again.digest) == (built.id, built.digest)
 
 

@@ -52,7 +52,7 @@ class NodeProcess:
         errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [self.binary, "serve", "--dir", os.fspath(directory), "--kafka-port", "0",
-             "--http-port", "0", "--json"],
+             "--http-port", "0", "--resp-port", "0", "--json"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
             start_new_session=True,  # Ctrl-C in a notebook is not for the node
         )  # fmt: skip
