@@ -8,10 +8,7 @@ public import VarveLog
 /// be replaced.
 public struct StreamRows {
     private let stream: StreamDefinition
-    private let decoder: RecordDecoder
     private var columns: [Column]
-    private var slots: [Value] = []
-    private var scratch: [UInt8] = []
     /// The rows that each id named.
     private var rowsByID: [Value: [Int]] = [:]
     /// For each row since when it is known to be amended or retracted, `Int64.max` for never; empty
@@ -23,7 +20,6 @@ public struct StreamRows {
     /// No rows yet.
     public init(_ stream: StreamDefinition) {
         self.stream = stream
-        decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView)
         columns = stream.tableColumns()
     }
 
@@ -37,52 +33,29 @@ public struct StreamRows {
         var rows = StreamRows(stream)
         let ids = Set(log.streams().filter { $0.name.name == stream.name }.map(\.id))
         if ids.isEmpty || positions.isEmpty { return rows }
+        var reader = RecordReader(stream)
         try log.read(from: positions.lowerBound, upTo: positions.upperBound, streams: ids) { frame in
-            try rows.add(frame, within: positions)
+            reader.read(frame, within: positions) { record, slots, event in
+                rows.add(record, slots, event)
+            }
             return true
         }
+        rows.unreadable = reader.unreadable?.count ?? 0
         return rows
     }
 
     private mutating func add(
-        _ frame: borrowing FrameView, within positions: Range<Position>
-    ) throws {
-        if frame.isQuarantined { return }
-        var scratch = self.scratch
-        defer { self.scratch = scratch }
-        try frame.forEachRecord(scratch: &scratch) { record in
-            if positions.contains(record.position) { add(record) }
-        }
-    }
-
-    /// Says of a record what `FeatureFold` says of it.
-    private mutating func add(_ record: borrowing LogRecord) {
-        guard let value = record.view.value else {
-            if let name = stream.id, let slot = stream.index(of: name),
-                let text = record.view.key?.text(),
-                let id = Value(text: text, as: stream.fields[slot].type)
-            {
-                replace(id, record.ingestTime)
+        _ record: borrowing LogRecord, _ slots: borrowing [Value], _ event: RecordReader.Event
+    ) {
+        switch event {
+        case .retraction(let id, let known): replace(id, known)
+        case .fact(let eventTime, let known, let id):
+            if let id {
+                replace(id, known)
+                rowsByID[id, default: []].append(columns[0].count)
             }
-            return
-        }
-        // Without ids there is nothing that it could take back.
-        if stream.id == nil, record.isRetraction { return }
-        do {
-            try decoder.decode(value, into: &slots)
-            let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
-            let known = decoder.knownTime(
-                slots, eventTime: eventTime, ingestTime: record.ingestTime)
-            let id = decoder.id(slots)
-            if let id { replace(id, known) }
-            if record.isRetraction { return }
-            if let id { rowsByID[id, default: []].append(columns[0].count) }
             if stream.id != nil { replaced.append(Int64.max) }
-            columns.append(
-                slots, record.position.value, [eventTime, record.ingestTime, known])
-        } catch {
-            // Its reason is told by the online store, which folds the same records.
-            unreadable += 1
+            columns.append(slots, record.position.value, [eventTime, record.ingestTime, known])
         }
     }
 
@@ -112,7 +85,7 @@ extension StreamDefinition {
 
 extension [Column] {
     /// Adds a row to columns that `tableColumns` made.
-    mutating func append(_ slots: [Value], _ position: Int64, _ times: [Timestamp]) {
+    mutating func append(_ slots: borrowing [Value], _ position: Int64, _ times: [Timestamp]) {
         let fields = slots.count
         for index in 0..<fields { self[index].append(slots[index].cell) }
         self[fields].append(position)

@@ -28,17 +28,17 @@ struct StreamTable {
     private static let microsecondsPerDay: Int64 = 86_400_000_000
 
     let stream: StreamDefinition
-    private let decoder: RecordDecoder
+    /// Taken out while it reads.
+    private var reader: RecordReader?
     private(set) var days: [Day] = []
     /// By day number: its place in `days`.
     private var places: [Int64: Int] = [:]
-    private var slots: [Value] = []
     /// Rows of all days.
     private(set) var rowCount = 0
 
     init(_ stream: StreamDefinition) {
         self.stream = stream
-        decoder = RecordDecoder(stream, ignoresUnknownFields: stream.isWrittenView)
+        reader = RecordReader(stream)
     }
 
     /// Columns that never hold a null.
@@ -47,24 +47,18 @@ struct StreamTable {
             .union(Self.timeColumns).union([Self.positionColumn])
     }
 
-    /// What became of a record.
-    enum Outcome {
-        /// It is a row of the day at this place in `days`.
-        case row(Int)
-        /// It takes a fact back: there is no row for that.
-        case retraction
-        /// The definition cannot read it: it was appended before there was one.
-        case unreadable
-    }
-
-    /// Adds a record.
-    mutating func add(_ record: borrowing LogRecord) -> Outcome {
-        guard let value = record.view.value, !record.isRetraction else { return .retraction }
-        do {
-            try decoder.decode(value, into: &slots)
-            let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
-            let known = decoder.knownTime(
-                slots, eventTime: eventTime, ingestTime: record.ingestTime)
+    /// Adds the records of a frame; retractions have no row.
+    /// - Returns: the rows of the fullest day that got any, and the records that the definition
+    ///   cannot read, which were appended before there was one.
+    mutating func add(
+        _ frame: borrowing FrameView
+    ) -> (fullest: Int, unreadable: RecordReader.Unreadable?) {
+        guard var reader = reader.take() else { return (0, nil) }
+        defer { self.reader = reader }
+        reader.unreadable = nil
+        var fullest = 0
+        reader.read(frame) { record, slots, event in
+            guard case .fact(let eventTime, let known, _) = event else { return }
             let position = record.position.value
             let place = self.place(
                 ofDay: eventTime.microseconds.flooredDivision(by: Self.microsecondsPerDay).quotient,
@@ -73,11 +67,9 @@ struct StreamTable {
             days[place].rowCount += 1
             days[place].positions = days[place].positions.lowerBound..<(position + 1)
             rowCount += 1
-            return .row(place)
-        } catch {
-            // Its reason is told by the online store, which folds the same records.
-            return .unreadable
+            fullest = max(fullest, days[place].rowCount)
         }
+        return (fullest, reader.unreadable)
     }
 
     private mutating func place(ofDay number: Int64, _ position: Int64) -> Int {

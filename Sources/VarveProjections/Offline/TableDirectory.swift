@@ -31,7 +31,6 @@ struct TableDirectory {
     private var changed: [String: Set<Int64>] = [:]
     /// Records below the position that has been reached that are no rows, by stream name.
     private(set) var unreadable: [String: UnreadableRecords] = [:]
-    private var scratch: [UInt8] = []
 
     init(path: String, files: any FileSystem) {
         self.path = path
@@ -46,30 +45,20 @@ struct TableDirectory {
 
     /// Takes in one frame; writes days that are full.
     mutating func add(_ frame: borrowing FrameView, stream: String) throws {
-        guard tables[stream] != nil, !frame.isQuarantined else { return }
-        var scratch = self.scratch
-        defer { self.scratch = scratch }
-        var isFull = false
-        try frame.forEachRecord(scratch: &scratch) { record in
-            switch tables[stream]?.add(record) {
-            case .row(let place)?:
-                if (tables[stream]?.days[place].rowCount ?? 0) >= Self.rowsPerFile { isFull = true }
-            case .unreadable?: count(record.position, stream)
-            case .retraction?, nil: break
-            }
-        }
-        if isFull { try write(stream) { $0.rowCount >= Self.rowsPerFile } }
+        guard let (fullest, found) = tables[stream]?.add(frame) else { return }
+        if let found { count(found, stream) }
+        if fullest >= Self.rowsPerFile { try write(stream) { $0.rowCount >= Self.rowsPerFile } }
         guard let table = tables[stream], table.rowCount >= Self.waitingRowsMax else { return }
         let sizes = table.days.map(\.rowCount).sorted()
         let median = sizes[sizes.count / 2]
         try write(stream) { $0.rowCount >= median }
     }
 
-    private mutating func count(_ position: Position, _ stream: String) {
+    private mutating func count(_ found: RecordReader.Unreadable, _ stream: String) {
         guard let definition = tables[stream]?.stream.digest.description else { return }
         unreadable[
-            stream, default: UnreadableRecords(first: position, definition: definition)
-        ].add(definition)
+            stream, default: UnreadableRecords(first: found.position, definition: definition)
+        ].add(found.count, definition)
     }
 
     /// Whether rows wait to be written.
@@ -290,13 +279,6 @@ extension StreamDefinition {
     var tableMetadata: [(key: String, value: String)] {
         [("varve.stream", name), (Self.definitionKey, digest.description)]
     }
-}
-
-extension LogRecord {
-    /// Whether it takes back a fact instead of being one.
-    var isRetraction: Bool { view.hasHeader(Self.retractHeader) }
-
-    private static let retractHeader = Array("varve-retract".utf8)
 }
 
 extension Definitions {

@@ -17,8 +17,8 @@ public struct UnreadableRecords: Sendable, Equatable {
         self.definition = definition
     }
 
-    mutating func add(_ definition: String) {
-        count += 1
+    mutating func add(_ records: Int, _ definition: String) {
+        count += records
         if self.definition != definition { self.definition = nil }
     }
 

@@ -71,6 +71,9 @@ import VarveTestSupport
         #expect(found.values == [.int64(10), .int64(20)])
         #expect(found.unreadable?.count == 4)
         #expect(found.unreadable?.position == Position(bad.value - 1))
+        let rows = try StreamRows.read(
+            log.log, Self.stream(id: "id"), Position(0)..<log.log.commitPosition)
+        #expect(rows.unreadable == 4 && rows.table.rowCount == 2)
         // The fold goes on behind them, counts the same, and stops counting within them.
         let definitions = try Definitions(
             reading: JSON(
