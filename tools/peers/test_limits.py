@@ -91,6 +91,7 @@ ANSWER_TIME = 30
 def test_mutated_requests(fresh_node, is_protected):
     """Every input is answered or closes its connection; the node lives and stays small."""
     count = int(os.environ.get("PEER_INPUTS", "20000"))
+    end = time.monotonic() + float(os.environ.get("PEER_INPUT_SECONDS", "100000"))
     seed = int(os.environ.get("PEER_SEED", "1"))
     dice = random.Random(seed)
     seeds = requests()
@@ -123,7 +124,10 @@ def test_mutated_requests(fresh_node, is_protected):
         except OSError:
             connection.close()
             connection = None
-        if number % 1000 == 0:
+        if number % 1000 == 999:
+            if time.monotonic() > end:
+                count = number + 1
+                break
             assert fresh_node.process.poll() is None, f"input {number} of seed {seed}"
             largest = max(largest, fresh_node.resident_bytes())
     assert fresh_node.process.poll() is None
