@@ -24,6 +24,8 @@ public final class Node: Sendable {
     /// Where training sets put facts that exceed their memory, in files without names.
     let spillDirectory: String
     let gate: StreamGate
+    /// How clients see topics: those that were deleted are hidden.
+    let topics: BrokerCatalog
     let metrics = NodeMetrics()
     /// Whether appending to a stream that does not exist creates it.
     let createsStreams: Bool
@@ -64,6 +66,7 @@ public final class Node: Sendable {
             monitoring = MonitoringProjection(registry)
             try monitoring.resume(log)
             gate = StreamGate(try catalog.catalog.definitions())
+            topics = try BrokerCatalog(log)
             models = ModelCache(registry)
             projector = Projector(log)
             projector.start([catalog, registry, online, offline, monitoring])

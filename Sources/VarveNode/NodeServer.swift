@@ -30,6 +30,7 @@ public final class NodeServer: Sendable {
         kafkaOptions.host = address.text
         kafkaOptions.advertisedHost = options.advertisedHost ?? options.host
         kafkaOptions.token = token
+        kafkaOptions.catalog = node.topics
         kafkaOptions.port = options.kafkaPort
         kafkaOptions.createsTopics = options.createsStreams
         kafkaOptions.groupsDirectory = "\(options.directory)/groups"

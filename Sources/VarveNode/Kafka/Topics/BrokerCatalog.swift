@@ -31,6 +31,37 @@ final class BrokerCatalog: Sendable {
     /// How one topic is seen.
     func topic(_ name: String) -> TopicTable.Topic { state.withLock { $0.topics[name] } }
 
+    /// Makes a topic be seen: its partitions are created, or those of a deleted topic of the name
+    /// are taken into use again, from their ends on. Durable when it returns.
+    func make(
+        _ name: String, _ count: Int32, settings: [String: String]
+    ) throws(KafkaRefusal) {
+        do {
+            try log.createStreams(KafkaTopics.streams(name, count))
+        } catch {
+            throw KafkaRefusal(error)
+        }
+        try change { topics throws(KafkaRefusal) in
+            let known = topics.topics[name]
+            // Another client may have been faster: its records are not to be hidden.
+            if known?.shows(0) ?? settings.isEmpty { return [:] }
+            return [
+                name: TopicTable.Topic(
+                    partitions: count, starts: known == nil ? [] : ends(name),
+                    settings: settings)
+            ]
+        }
+    }
+
+    /// The ends of all partitions that the log has of a topic.
+    func ends(_ name: String) -> [Int64] {
+        var ends: [Int64] = []
+        while let stream = log.stream(StreamName(name: name, partition: Int32(ends.count))) {
+            ends.append(stream.highWatermark)
+        }
+        return ends
+    }
+
     /// The users as the log has them at this moment.
     func users(_ report: (String) -> Void) -> UserTable {
         let end = log.stream(.catalog)?.highWatermark ?? 0
