@@ -44,9 +44,8 @@ final class KafkaSession: ConnectionHandler {
             return KafkaLimits.frameBytes
         }
         let key = bytes.bigEndian(at: offset + KafkaFrame.prefixSize, as: Int16.self)
-        return key == KafkaAPI.produce.rawValue
-            ? min(KafkaLimits.frameBytes, 2 * broker.options.batchBytes)
-            : Self.otherFrameBytes
+        // Batches above the limit are refused by name, so that producers do not repeat them.
+        return key == KafkaAPI.produce.rawValue ? KafkaLimits.frameBytes : Self.otherFrameBytes
     }
 
     private func handle(_ frame: RawSpan, on connection: Connection) throws {

@@ -210,7 +210,8 @@ enum KafkaTopics {
             (answer.offset, answer.timestamp) =
                 record(at: time, id, from: found.offset, broker) ?? found
             answer.offset = max(answer.offset, stream.startOffset)
-        default: answer.error = .invalidRequest
+        // Such as that of the greatest timestamp, which belongs to later versions.
+        default: answer.error = .unsupportedVersion
         }
         return answer
     }
