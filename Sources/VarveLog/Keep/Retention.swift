@@ -8,11 +8,19 @@ public struct RetentionRule: Sendable, Equatable {
     public var age: Duration?
     /// Records before the newest ones of this many bytes may go.
     public var bytes: Int64?
+    /// Records below this offset may go.
+    public var offset: Int64?
+    /// Why nothing may go all the same; nil: the limits decide.
+    public var need: String?
 
-    /// A rule; either limit is enough for a record to go.
-    public init(age: Duration? = nil, bytes: Int64? = nil) {
+    /// A rule; any limit is enough for a record to go.
+    public init(
+        age: Duration? = nil, bytes: Int64? = nil, offset: Int64? = nil, need: String? = nil
+    ) {
         self.age = age
         self.bytes = bytes
+        self.offset = offset
+        self.need = need
     }
 }
 
@@ -80,8 +88,8 @@ extension LogReader {
             for row in rows where reason == nil {
                 let name = streams[Int(row.stream)]
                 reason = Self.refusal(
-                    rules[name], newer: newer[row.stream, default: 0],
-                    age: now.microseconds - trailer.lastIngestTime
+                    rules[name] ?? RetentionRule(), newer: newer[row.stream, default: 0],
+                    end: row.endOffset, age: now.microseconds - trailer.lastIngestTime
                 ).map { "stream \(name.name)/\(name.partition) \($0)" }
             }
             if let reason {
@@ -112,12 +120,18 @@ extension LogReader {
     }
 
     /// Why a rule keeps a segment; nil when it lets it go.
-    private static func refusal(_ rule: RetentionRule?, newer: Int64, age: Int64) -> String? {
-        guard let rule, rule.age != nil || rule.bytes != nil else { return "is kept for good" }
+    private static func refusal(
+        _ rule: RetentionRule, newer: Int64, end: Int64, age: Int64
+    ) -> String? {
+        if let need = rule.need { return "is needed: \(need)" }
         if let limit = rule.age, age > limit.microseconds { return nil }
         if let bytes = rule.bytes, newer >= bytes { return nil }
-        let limits = [rule.age.map { "records for \($0)" }, rule.bytes.map { "its newest \($0) bytes" }]
-        return "keeps " + limits.compactMap { $0 }.joined(separator: " and ")
+        if let offset = rule.offset, end <= offset { return nil }
+        let limits = [
+            rule.age.map { "records for \($0)" }, rule.bytes.map { "its newest \($0) bytes" },
+            rule.offset.map { "what is at offset \($0) and above" },
+        ].compactMap { $0 }
+        return limits.isEmpty ? "is kept for good" : "keeps " + limits.joined(separator: " and ")
     }
 
     /// Removes the records of a plan's segments, one after the other: the file is replaced, then
