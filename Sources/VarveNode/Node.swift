@@ -35,6 +35,8 @@ public final class Node: Sendable {
     let idsInFlight = Monitor<Set<String>>([])
     /// Applies of definitions come one after the other: each is planned against the one before.
     let applying = Monitor(())
+    /// What retention did last.
+    let retention = Monitor<RetentionReport?>(nil)
     /// So do rebuilds: each makes the generation after the live one.
     let rebuilding = Monitor(())
 

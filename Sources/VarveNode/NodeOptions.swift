@@ -17,6 +17,8 @@ public struct NodeOptions: Sendable {
     public var respPort: UInt16 = 6379
     /// Whether a producer may create a stream by writing to it.
     public var createsStreams = true
+    /// How often a server looks for segments that retention lets go.
+    public var retentionEvery = Duration.seconds(300)
     public var log = LogOptions()
 
     public init(directory: String) { self.directory = directory }

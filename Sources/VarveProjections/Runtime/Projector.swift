@@ -123,6 +123,16 @@ public final class Projector: Sendable {
     /// The end of what every projection that is not blocked has taken in.
     public var position: Position { state.withLock { $0.position } }
 
+    /// Where projections resume after a crash: they need the log from here on. The start, when one
+    /// stands still or could not be saved; `name` says which.
+    public var resumePosition: (position: Position, name: String) {
+        state.withLock { state in
+            let troubled = state.blocked.keys.sorted().first ?? state.unsaved.keys.sorted().first
+            if let troubled { return (Position(0), "projection \(troubled), which is in trouble,") }
+            return (state.savedAt, "a restart")
+        }
+    }
+
     /// Waits until every record below a position is in some projections.
     /// - Parameter names: those that matter; nil: all.
     /// - Returns: whether that came true before the timeout; false at once when one of them stands

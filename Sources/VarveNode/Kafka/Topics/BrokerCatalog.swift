@@ -75,21 +75,28 @@ final class BrokerCatalog: Sendable {
         return state.withLock { $0.users }
     }
 
+    /// Calls `body` with the catalog's records in a range of positions.
+    static func forEachRecord(
+        of log: Log, from start: Position, upTo end: Position? = nil, _ body: (JSON) -> Void
+    ) throws {
+        var scratch: [UInt8] = []
+        try log.read(from: start, upTo: end, streams: [.catalog]) { frame in
+            try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
+                if let value = record.value, let json = try? JSON(parsing: value) { body(json) }
+            }
+            return true
+        }
+    }
+
     /// Takes in what was appended to the catalog.
     private func refresh() throws {
         let catalogEnd = log.stream(.catalog)?.highWatermark ?? 0
         let end = log.commitPosition
         var state = state.withLock { $0 }
         guard state.catalogEnd < catalogEnd else { return }
-        var scratch: [UInt8] = []
-        let start = max(state.next, log.reader.startPosition)
-        try log.read(from: start, upTo: end, streams: [.catalog]) { frame in
-            try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
-                guard let value = record.value, let json = try? JSON(parsing: value) else { return }
-                state.topics.apply(json)
-                state.users.apply(json)
-            }
-            return true
+        try Self.forEachRecord(of: log, from: state.next, upTo: end) { json in
+            state.topics.apply(json)
+            state.users.apply(json)
         }
         state.next = end
         state.catalogEnd = catalogEnd
