@@ -37,7 +37,7 @@ def read(node, topic, count, offset=OFFSET_BEGINNING, **settings):
                        "enable.auto.commit": False, **settings})
     reader.assign([TopicPartition(topic, 0, offset)])
     found = []
-    eventually(lambda: (found.extend(m for m in reader.consume(1000, timeout=0.2)
+    eventually(lambda: (found.extend(m for m in reader.consume(10_000, timeout=0.2)
                                      if m.error() is None), len(found) >= count)[1],
                30 + count / 2000)
     reader.close()
