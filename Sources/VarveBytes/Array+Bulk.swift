@@ -23,6 +23,18 @@ extension Array where Element == UInt8 {
 }
 
 extension Array where Element == UInt64 {
+    /// Appends a copy of borrowed words.
+    public mutating func append(copying words: borrowing Span<UInt64>) {
+        // Safe: the buffer is only read, and does not leave the closure.
+        unsafe words.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+
+    /// Puts a copy of borrowed words before an index.
+    public mutating func insert(copying words: borrowing Span<UInt64>, at index: Int) {
+        // Safe: as above.
+        unsafe words.withUnsafeBufferPointer { unsafe insert(contentsOf: $0, at: index) }
+    }
+
     /// Appends little-endian 64-bit words; stops the program when the bytes are not whole words.
     public mutating func append(littleEndianWords bytes: RawSpan) {
         precondition(bytes.byteCount & 7 == 0, "\(bytes.byteCount) bytes, expected whole words")

@@ -61,9 +61,9 @@ struct EntityFacts: Sendable {
     /// Adds a fact.
     /// - Returns: bytes of memory by which it has grown.
     mutating func insert(
-        _ fact: [UInt64], _ layout: FactLayout, _ texts: borrowing TextTable
+        _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable
     ) -> Int {
-        let time = Int64(bitPattern: fact[FactLayout.eventTime])
+        let time = fact.integer(FactLayout.eventTime)
         guard !closed.isEmpty, time < closed.span[closed.count - 1].lastTime else {
             let before = open.byteCount
             open.insert(fact)

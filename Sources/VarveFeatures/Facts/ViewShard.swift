@@ -22,6 +22,8 @@ public struct ViewShard: Sendable {
     public private(set) var factCount = 0
     /// Memory of the entities' facts.
     private var factBytes = 0
+    /// One fact whose texts are being numbered; reused.
+    private var scratch: [UInt64] = []
 
     public init() {}
 
@@ -40,17 +42,50 @@ public struct ViewShard: Sendable {
         bits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - bits))
     }
 
-    /// Adds a fact.
+    /// Adds one of some facts that were made ready.
     /// - Returns: the entity's number.
-    public mutating func insert(_ fact: inout PreparedFact, _ plan: ViewPlan) -> Int {
-        let number = entity(of: fact.key.bytes.raw, fact.hash, firstPosition: fact.position)
+    @discardableResult
+    public mutating func insert(
+        _ facts: borrowing PreparedFacts, _ index: Int, _ plan: ViewPlan
+    ) -> Int {
         let layout = plan.layout
-        if !layout.textWords.isEmpty { fact.number(layout, &texts) }
-        insert(fact.words, number, layout)
+        let start = index * layout.stride
+        let words = facts.words.span.extracting(start..<start + layout.stride)
+        let number = entity(
+            of: facts.key(index), facts.hashes[index],
+            firstPosition: words.integer(FactLayout.position))
+        if layout.textWords.isEmpty {
+            insert(words, number, layout)
+        } else {
+            // The numbers of texts are the shard's own.
+            var fact: [UInt64] = []
+            swap(&fact, &scratch)
+            defer { swap(&fact, &scratch) }
+            fact.removeAll(keepingCapacity: true)
+            fact.append(copying: words)
+            for (text, word) in layout.textWords.enumerated() {
+                fact[word] = texts.number(
+                    of: facts.text(index * layout.textWords.count + text))
+            }
+            insert(fact.span, number, layout)
+        }
         return number
     }
 
-    private mutating func insert(_ words: [UInt64], _ number: Int, _ layout: FactLayout) {
+    /// Adds those of some sorted facts that are this shard's.
+    /// - Parameters:
+    ///   - shard: its number.
+    ///   - range: which of its facts, in order of position.
+    public mutating func insert(
+        _ facts: borrowing PreparedFacts, ofShard shard: Int, _ range: Range<Int>, _ plan: ViewPlan
+    ) {
+        let start = facts.starts[shard]
+        for place in range { insert(facts, Int(facts.order[start + place]), plan) }
+    }
+
+    private mutating func insert(
+        _ words: borrowing Span<UInt64>, _ number: Int, _ layout: FactLayout
+    ) {
         factBytes += entities[number].facts.insert(words, layout, texts)
         factCount += 1
     }

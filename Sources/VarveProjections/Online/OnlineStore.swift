@@ -40,6 +40,8 @@ public final class OnlineStore: Projection {
     private let catalog: CatalogProjection
     private let root: String
     private let files: any FileSystem
+    /// Those that fold; they show in nothing but time.
+    private let threads: Int
     private let live: Monitor<LiveState>
     /// What `prepare` folded, until it is taken.
     private let prepared = Monitor<FeatureFold.Prepared?>(nil)
@@ -49,17 +51,21 @@ public final class OnlineStore: Projection {
     private static let snapshotName = "state.snapshot"
 
     /// Opens the live generation of a directory.
-    /// - Parameter root: `DIR/projections/online`.
+    /// - Parameters:
+    ///   - root: `DIR/projections/online`.
+    ///   - threads: those that fold; they show in nothing but time.
     public init(
-        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem
+        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem,
+        threads: Int = ProcessEnvironment.coreCount
     ) throws {
         self.log = log
         self.catalog = catalog
         self.root = root
         self.files = files
+        self.threads = threads
         let generation = catalog.catalog.generation(of: name)
         let opened = try Self.open(log, catalog.catalog, generation, root, files)
-        live = Monitor(LiveState(opened.state))
+        live = Monitor(LiveState(opened.state, threads: threads))
         snapshotProblem = opened.problem
     }
 
@@ -124,6 +130,8 @@ public final class OnlineStore: Projection {
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
         if frame.streamID == .catalog {
+            // What waits belongs to the definitions before.
+            advance(to: frame.basePosition)
             try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
@@ -165,7 +173,8 @@ public final class OnlineStore: Projection {
                 pinned.definitions, shardBits: Self.shardBits, reusing: old.fold,
                 prepared: prepared.withLock { $0.take() }, log: log, upTo: end)
         let next = LiveState(
-            State(generation: old.generation, pinned: pinned, fold: fold, position: end))
+            State(generation: old.generation, pinned: pinned, fold: fold, position: end),
+            threads: threads)
         live.withLock { $0 = next }
     }
 
@@ -225,7 +234,7 @@ public final class OnlineStore: Projection {
             "a generation at \(candidate.position.value) is swapped in at \(position.value)")
         try save(candidate)
         try record(candidate.generation)
-        let next = LiveState(candidate)
+        let next = LiveState(candidate, threads: threads)
         live.withLock { $0 = next }
     }
 }
