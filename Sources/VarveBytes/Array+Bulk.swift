@@ -22,6 +22,18 @@ extension Array where Element == UInt8 {
     }
 }
 
+extension Array where Element == UInt8 {
+    /// Appends the lowest bytes of a word, lowest first.
+    @inline(__always)
+    public mutating func append(littleEndian word: UInt64, bytes count: Int) {
+        append(addingCapacity: count) { bytes in
+            for index in 0..<count {
+                bytes.append(UInt8(truncatingIfNeeded: word &>> UInt64(8 * index)))
+            }
+        }
+    }
+}
+
 extension Array where Element == UInt64 {
     /// Appends a copy of borrowed words.
     public mutating func append(copying words: borrowing Span<UInt64>) {

@@ -65,7 +65,7 @@ public final class Node: Sendable {
             try monitoring.resume(log)
             gate = StreamGate(try catalog.catalog.definitions())
             models = ModelCache(registry)
-            projector = Projector(log)
+            projector = Projector(log, schedule: options.snapshots, clock: clock)
             projector.start([catalog, registry, online, offline, monitoring])
         } catch {
             try? log.close()

@@ -1,4 +1,5 @@
 public import VarveLog
+public import VarveProjections
 
 /// How a node is set up.
 public struct NodeOptions: Sendable {
@@ -18,6 +19,8 @@ public struct NodeOptions: Sendable {
     /// Whether a producer may create a stream by writing to it.
     public var createsStreams = true
     public var log = LogOptions()
+    /// When projections are saved while records come.
+    public var snapshots = SnapshotSchedule()
 
     public init(directory: String) { self.directory = directory }
 }

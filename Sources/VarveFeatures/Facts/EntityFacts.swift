@@ -48,6 +48,13 @@ struct EntityFacts: Sendable {
         regroup(from: 0, layout, texts)
     }
 
+    /// A word at the end, where the next fact will be.
+    @inline(__always)
+    var newestWord: Int64 {
+        let words = open.words.span
+        return words.isEmpty ? 0 : words.integer(words.count - 1)
+    }
+
     /// Facts, those that were replaced included.
     func count(_ stride: Int) -> Int {
         closed.reduce(open.count(stride)) { $0 + $1.block.count(stride) }

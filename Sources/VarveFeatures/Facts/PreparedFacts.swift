@@ -125,8 +125,9 @@ public struct PreparedFacts: Sendable {
             }
         }
         let fact = begin(plan, keyStart: start, eventTime, position, knownTime)
-        for number in steps.lanes.indices {
-            let step = steps.lanes[number]
+        let lanes = steps.lanes
+        for number in lanes.indices {
+            let step = lanes[number]
             if step.isFiltered, !plan.isTrue(number, values) {
                 if step.type == .string { textEnds.append(texts.count) }
                 continue
@@ -189,25 +190,16 @@ public struct PreparedFacts: Sendable {
     ) -> Bool {
         if field.type == .string {
             guard let text = cells.text(field.slot, of: record) else { return false }
-            keys.append(field.tag)
-            let count = UInt32(text.byteCount)
-            for shift in stride(from: 0 as UInt32, to: 32, by: 8) {
-                keys.append(UInt8(truncatingIfNeeded: count >> shift))
-            }
+            let count = UInt64(truncatingIfNeeded: text.byteCount)
+            keys.append(littleEndian: UInt64(field.tag) | count << 8, bytes: 5)
             keys.append(copying: text)
             return true
         }
         guard var word = cells.word(field.slot) else { return false }
-        keys.append(field.tag)
-        if field.type == .bool {
-            keys.append(UInt8(truncatingIfNeeded: word))
-            return true
-        }
         // -0 and +0 are one key, as they are one number.
         if field.type == .float64, word == 1 << 63 { word = 0 }
-        for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
-            keys.append(UInt8(truncatingIfNeeded: word >> shift))
-        }
+        keys.append(field.tag)
+        keys.append(littleEndian: word, bytes: field.type == .bool ? 1 : 8)
         return true
     }
 
@@ -222,10 +214,13 @@ public struct PreparedFacts: Sendable {
         keyEnds.append(keys.count)
         hashes.append(KeyHash.hash(keys.raw.extracting(keyStart..<keys.count)))
         let fact = words.count
-        words.append(UInt64(bitPattern: eventTime.microseconds))
-        words.append(UInt64(bitPattern: position))
-        words.append(UInt64(bitPattern: knownTime.microseconds))
-        for _ in FactLayout.states..<plan.stride { words.append(0) }
+        let stride = plan.stride
+        words.append(addingCapacity: stride) { words in
+            words.append(UInt64(bitPattern: eventTime.microseconds))
+            words.append(UInt64(bitPattern: position))
+            words.append(UInt64(bitPattern: knownTime.microseconds))
+            for _ in FactLayout.states..<stride { words.append(0) }
+        }
         return fact
     }
 

@@ -4,79 +4,64 @@ import VarveBytes
 /// their bits, texts as where they lie in the record. Nothing is allocated from record to record,
 /// and no text is made that nobody asks for.
 public struct RecordCells: Sendable {
-    /// What a cell holds.
-    enum Kind: UInt8, Sendable {
-        case null
-        /// The bits of a number, a boolean or a time.
-        case word
-        /// Start and length of a text in the record's bytes.
-        case text
-        /// The same in `unescaped`: the record has it with escapes.
-        case unescaped
-    }
-
-    private(set) var kinds: [Kind] = []
-    private(set) var words: [UInt64] = []
+    /// For each field its bits, or start << 32 | length of a text.
+    var words: [UInt64] = []
+    /// A bit for each field that is not null.
+    var present: [UInt64] = []
     /// Texts that were written with escapes, resolved.
-    private var unescaped: [UInt8] = []
+    var unescaped: [UInt8] = []
+
+    /// Marks the place of a text that lies in `unescaped`. Records are shorter than 2 GiB.
+    private static let escapeMark: UInt64 = 1 << 63
 
     /// Cells of no record.
     public init() {}
 
     /// Makes all cells null.
     mutating func reset(_ count: Int) {
-        if kinds.count != count {
-            kinds = Array(repeating: .null, count: count)
+        if words.count != count {
             words = Array(repeating: 0, count: count)
+            present = Array(repeating: 0, count: (count + 63) / 64)
         } else {
-            for index in 0..<count { kinds[index] = .null }
+            for index in present.indices { present[index] = 0 }
         }
-        unescaped.removeAll(keepingCapacity: true)
+        if !unescaped.isEmpty { unescaped.removeAll(keepingCapacity: true) }
     }
 
-    @inline(__always)
-    mutating func set(_ slot: Int, word: UInt64) {
-        kinds[slot] = .word
-        words[slot] = word
+    /// The word of a text that lies in the record.
+    static func place(_ range: Range<Int>) -> UInt64 {
+        UInt64(truncatingIfNeeded: range.lowerBound) << 32
+            | UInt64(truncatingIfNeeded: range.upperBound &- range.lowerBound)
     }
 
-    @inline(__always)
-    mutating func set(_ slot: Int, text range: Range<Int>) {
-        kinds[slot] = .text
-        words[slot] = Self.place(range.lowerBound, range.count)
-    }
-
-    mutating func set(_ slot: Int, unescaped text: String) {
-        kinds[slot] = .unescaped
-        words[slot] = Self.place(unescaped.count, text.utf8.count)
+    /// Keeps a text that is not as the record has it; answers its word.
+    static func keep(_ text: String, _ unescaped: inout [UInt8]) -> UInt64 {
+        let start = unescaped.count
         unescaped.append(contentsOf: text.utf8)
-    }
-
-    /// Records are shorter than 4 GiB.
-    private static func place(_ start: Int, _ count: Int) -> UInt64 {
-        UInt64(truncatingIfNeeded: start) << 32 | UInt64(truncatingIfNeeded: count)
+        return place(start..<unescaped.count) | escapeMark
     }
 
     /// Whether a field is null.
     @inline(__always)
-    func isNull(_ slot: Int) -> Bool { kinds[slot] == .null }
+    func isNull(_ slot: Int) -> Bool {
+        present.span[slot >> 6] &>> UInt64(truncatingIfNeeded: slot & 63) & 1 == 0
+    }
 
     /// The bits of a number, boolean or time; nil for null.
     @inline(__always)
-    func word(_ slot: Int) -> UInt64? { kinds[slot] == .word ? words[slot] : nil }
+    func word(_ slot: Int) -> UInt64? { isNull(slot) ? nil : words.span[slot] }
 
     /// The bytes of a text; nil for null.
     /// - Parameter record: the bytes that the cells were read from.
     @_lifetime(borrow self, copy record)
     @inline(__always)
     func text(_ slot: Int, of record: RawSpan) -> RawSpan? {
-        let start = Int(words[slot] >> 32)
-        let range = start..<start + Int(words[slot] & 0xFFFF_FFFF)
-        switch kinds[slot] {
-        case .text: return record.extracting(range)
-        case .unescaped: return unescaped.raw.extracting(range)
-        case .null, .word: return nil
-        }
+        if isNull(slot) { return nil }
+        let word = words.span[slot]
+        let start = Int((word & ~Self.escapeMark) >> 32)
+        let range = start..<start + Int(word & 0xFFFF_FFFF)
+        if word & Self.escapeMark != 0 { return unescaped.raw.extracting(range) }
+        return record.extracting(range)
     }
 
     /// A field's value.

@@ -11,6 +11,8 @@ public struct RecordDecoder: Sendable {
     /// The fields' names between quotes, one after the other.
     private let quotedNames: [UInt8]
     private let slots: [Slot]
+    /// A bit for each field that may not be null.
+    private let required: [UInt64]
     private let eventTimeSlot: Int?
     private let knownTimeSlot: Int?
     private let idSlot: Int?
@@ -24,7 +26,6 @@ public struct RecordDecoder: Sendable {
     /// What decoding needs to know of a field, without a reference to count.
     private struct Slot: Sendable {
         let type: ValueType
-        let isNullable: Bool
         /// Where its name is in `quotedNames`.
         let nameStart: Int
         let nameEnd: Int
@@ -43,13 +44,15 @@ public struct RecordDecoder: Sendable {
             names.append(UInt8(ascii: "\""))
             names.append(contentsOf: field.name.utf8)
             names.append(UInt8(ascii: "\""))
-            slots.append(
-                Slot(
-                    type: field.type, isNullable: field.isNullable, nameStart: start,
-                    nameEnd: names.count))
+            slots.append(Slot(type: field.type, nameStart: start, nameEnd: names.count))
         }
         quotedNames = names
         self.slots = slots
+        var required = Array(repeating: UInt64(0), count: (slots.count + 63) / 64)
+        for (slot, field) in stream.fields.enumerated() where !field.isNullable {
+            required[slot >> 6] |= 1 << UInt64(slot & 63)
+        }
+        self.required = required
         expectations = stream.expectations
         expectedSlots = Set(stream.expectations.flatMap(\.expression.reads)).sorted()
         isWanted = Array(repeating: true, count: stream.fields.count)
@@ -103,57 +106,95 @@ public struct RecordDecoder: Sendable {
     public func decode(_ value: RawSpan, into cells: inout RecordCells) throws(RecordRefusal) {
         cells.reset(slots.count)
         do {
-            var scanner = JSONScanner(value)
-            // Of the first 64 fields, and of those beyond, which few streams have.
-            var seen: UInt64 = 0
-            var seenBeyond: Set<Int> = []
-            var next = 0
-            try scanner.beginObject()
-            while true {
-                let slot: Int
-                if next < slots.count, scanner.acceptName(quotedName(next)) {
-                    slot = next
-                } else {
-                    guard let name = try scanner.nextName() else { break }
-                    guard let found = try self.slot(of: name, in: scanner) else {
-                        try scanner.skipValue()
-                        continue
-                    }
-                    slot = found
-                }
-                let isNew: Bool
-                if slot < 64 {
-                    let bit = 1 &<< UInt64(truncatingIfNeeded: slot)
-                    isNew = seen & bit == 0
-                    seen |= bit
-                } else {
-                    isNew = seenBeyond.insert(slot).inserted
-                }
-                guard isNew else {
-                    throw RecordRefusal(
-                        field: stream.fields[slot].name, found: "there twice",
-                        expected: "each field once")
-                }
-                try read(try scanner.scalar(), scanner, slot, value, &cells)
-                next = slot + 1
-            }
-            try scanner.end()
+            try scan(value, &cells.words, &cells.present, &cells.unescaped)
         } catch let error as RecordRefusal {
             throw error
         } catch {
             throw RecordRefusal(field: nil, found: "not JSON (\(error))", expected: "an object")
         }
-        for slot in slots.indices where cells.isNull(slot) && !slots[slot].isNullable {
+        for index in required.indices where required[index] & ~cells.present[index] != 0 {
+            let slot = 64 * index + (required[index] & ~cells.present[index]).trailingZeroBitCount
             throw RecordRefusal(
                 field: stream.fields[slot].name, found: "null or missing",
                 expected: "a value of type \(stream.fields[slot].typeText)")
         }
     }
 
-    @inline(__always)
-    @_lifetime(borrow self)
-    private func quotedName(_ slot: Int) -> RawSpan {
-        quotedNames.raw.extracting(slots[slot].nameStart..<slots[slot].nameEnd)
+    private func scan(
+        _ record: RawSpan, _ allWords: inout [UInt64], _ allPresent: inout [UInt64],
+        _ unescaped: inout [UInt8]
+    ) throws {
+        // Looked at without counting references or checking for other owners each time.
+        let slots = slots.span
+        let names = quotedNames.raw
+        var words = allWords.mutableSpan
+        var present = allPresent.mutableSpan
+        // Of the first 64 fields, and of those beyond, which few streams have.
+        var seen: UInt64 = 0
+        var seenBeyond: Set<Int> = []
+        var next = 0
+        var scanner = JSONScanner(record)
+        try scanner.beginObject()
+        while true {
+            let slot: Int
+            if next < slots.count,
+                scanner.acceptName(
+                    names.extracting(slots[next].nameStart..<slots[next].nameEnd))
+            {
+                slot = next
+            } else {
+                guard let name = try scanner.nextName() else { break }
+                guard let found = try self.slot(of: name, in: scanner) else {
+                    try scanner.skipValue()
+                    continue
+                }
+                slot = found
+            }
+            let bit = 1 &<< UInt64(truncatingIfNeeded: slot)
+            let isNew = slot < 64 ? seen & bit == 0 : seenBeyond.insert(slot).inserted
+            if slot < 64 { seen |= bit }
+            guard isNew else {
+                throw RecordRefusal(
+                    field: stream.fields[slot].name, found: "there twice",
+                    expected: "each field once")
+            }
+            next = slot + 1
+            let scalar = try scanner.scalar()
+            switch (slots[slot].type, scalar) {
+            case (_, .null): continue
+            case (.bool, .bool(let value)): words[slot] = value ? 1 : 0
+            case (.int64, .integer(let value)): words[slot] = UInt64(bitPattern: value)
+            case (.float64, .integer(let value)): words[slot] = Double(value).bitPattern
+            case (.float64, .number(let value)): words[slot] = value.bitPattern
+            case (.string, .string(let name)):
+                words[slot] =
+                    name.isEscaped
+                    ? RecordCells.keep(try scanner.text(name), &unescaped)
+                    : RecordCells.place(name.range)
+            case (.timestamp, .string(let name)):
+                let time = try time(name, scanner, record, slot)
+                words[slot] = UInt64(bitPattern: time.microseconds)
+            default:
+                throw RecordRefusal(
+                    field: stream.fields[slot].name, found: try describe(scalar, scanner),
+                    expected: "a value of type \(stream.fields[slot].typeText)")
+            }
+            present[slot >> 6] |= bit
+        }
+        try scanner.end()
+    }
+
+    private func time(
+        _ name: JSONScanner.Name, _ scanner: borrowing JSONScanner, _ record: RawSpan, _ slot: Int
+    ) throws -> Timestamp {
+        let time =
+            name.isEscaped
+            ? Timestamp(parsing: try scanner.text(name))
+            : Timestamp(parsing: record.extracting(name.range))
+        if let time { return time }
+        throw RecordRefusal(
+            field: stream.fields[slot].name, found: "\"\(try scanner.text(name))\"",
+            expected: "a time with a zone such as 2013-03-10T07:30:00Z")
     }
 
     /// Reads one record's value and holds it against the stream's expectations.
@@ -200,40 +241,6 @@ public struct RecordDecoder: Sendable {
         throw RecordRefusal(
             field: text, found: "not declared",
             expected: "one of \(stream.fields.map(\.name).joined(separator: ", "))")
-    }
-
-    @inline(__always)
-    private func read(
-        _ scalar: JSONScanner.Scalar, _ scanner: borrowing JSONScanner, _ slot: Int,
-        _ record: RawSpan, _ cells: inout RecordCells
-    ) throws {
-        switch (slots[slot].type, scalar) {
-        case (_, .null): return
-        case (.bool, .bool(let value)): cells.set(slot, word: value ? 1 : 0)
-        case (.int64, .integer(let value)): cells.set(slot, word: UInt64(bitPattern: value))
-        case (.float64, .integer(let value)): cells.set(slot, word: Double(value).bitPattern)
-        case (.float64, .number(let value)): cells.set(slot, word: value.bitPattern)
-        case (.string, .string(let name)):
-            if name.isEscaped {
-                cells.set(slot, unescaped: try scanner.text(name))
-            } else {
-                cells.set(slot, text: name.range)
-            }
-        case (.timestamp, .string(let name)):
-            // A name with escapes is no time as it stands.
-            var time = Timestamp(parsing: record.extracting(name.range))
-            if name.isEscaped { time = Timestamp(parsing: try scanner.text(name)) }
-            guard let time else {
-                throw RecordRefusal(
-                    field: stream.fields[slot].name, found: "\"\(try scanner.text(name))\"",
-                    expected: "a time with a zone such as 2013-03-10T07:30:00Z")
-            }
-            cells.set(slot, word: UInt64(bitPattern: time.microseconds))
-        default:
-            throw RecordRefusal(
-                field: stream.fields[slot].name, found: try describe(scalar, scanner),
-                expected: "a value of type \(stream.fields[slot].typeText)")
-        }
     }
 
     private func describe(

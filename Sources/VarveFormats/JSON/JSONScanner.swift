@@ -348,28 +348,26 @@ extension JSONScanner {
         let start = offset
         let isNegative = offset < bytes.byteCount && bytes.byte(at: offset) == UInt8(ascii: "-")
         if isNegative { offset += 1 }
+        // Digits of the mantissa, up to 19 of them without leading zeros; the others count as
+        // powers of ten.
         var mantissa: UInt64 = 0
         var (digitCount, scale, isInteger) = (0, 0, true)
-        func digit(_ offset: Int) -> UInt64? {
-            guard offset < bytes.byteCount else { return nil }
-            let byte = bytes.byte(at: offset)
-            return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                ? UInt64(byte - UInt8(ascii: "0")) : nil
+        guard let first = digit() else { throw error("found \(found), expected a value") }
+        if first == 0, offset + 1 < bytes.byteCount, bytes.byte(at: offset + 1) &- 0x30 < 10 {
+            throw error("a number with a leading zero")
         }
-        guard let first = digit(offset) else { throw error("found \(found), expected a value") }
-        if first == 0, digit(offset + 1) != nil { throw error("a number with a leading zero") }
-        while let value = digit(offset) {
-            if digitCount < 19 { mantissa = mantissa * 10 + value } else { scale += 1 }
+        while let value = digit() {
+            if digitCount < 19 { mantissa = mantissa &* 10 &+ value } else { scale += 1 }
             if mantissa > 0 { digitCount += 1 }
             offset += 1
         }
         if offset < bytes.byteCount, bytes.byte(at: offset) == UInt8(ascii: ".") {
             isInteger = false
             offset += 1
-            guard digit(offset) != nil else { throw error("found \(found), expected a digit") }
-            while let value = digit(offset) {
+            guard digit() != nil else { throw error("found \(found), expected a digit") }
+            while let value = digit() {
                 if digitCount < 19 {
-                    mantissa = mantissa * 10 + value
+                    mantissa = mantissa &* 10 &+ value
                     scale -= 1
                 }
                 if mantissa > 0 { digitCount += 1 }
@@ -378,19 +376,7 @@ extension JSONScanner {
         }
         if offset < bytes.byteCount, bytes.byte(at: offset) | 0x20 == UInt8(ascii: "e") {
             isInteger = false
-            offset += 1
-            var sign = 1
-            if offset < bytes.byteCount {
-                if bytes.byte(at: offset) == UInt8(ascii: "-") { sign = -1 }
-                if sign < 0 || bytes.byte(at: offset) == UInt8(ascii: "+") { offset += 1 }
-            }
-            guard digit(offset) != nil else { throw error("found \(found), expected a digit") }
-            var exponent = 0
-            while let value = digit(offset) {
-                exponent = min(exponent * 10 + Int(value), 100_000)
-                offset += 1
-            }
-            scale += sign * exponent
+            try exponent(&scale)
         }
         if isInteger, digitCount <= 19, scale == 0, !(isNegative && mantissa == 0) {
             if isNegative, mantissa <= UInt64(Int64.max) + 1 {
@@ -411,6 +397,30 @@ extension JSONScanner {
             throw error("the number is beyond the range of a double")
         }
         return .number(value)
+    }
+
+    /// The digit at the offset; nil when there is none.
+    @inline(__always)
+    private func digit() -> UInt64? {
+        guard offset < bytes.byteCount else { return nil }
+        let value = bytes.byte(at: offset) &- 0x30
+        return value < 10 ? UInt64(value) : nil
+    }
+
+    private mutating func exponent(_ scale: inout Int) throws(JSONError) {
+        offset += 1
+        var sign = 1
+        if offset < bytes.byteCount {
+            if bytes.byte(at: offset) == UInt8(ascii: "-") { sign = -1 }
+            if sign < 0 || bytes.byte(at: offset) == UInt8(ascii: "+") { offset += 1 }
+        }
+        guard digit() != nil else { throw error("found \(found), expected a digit") }
+        var exponent = 0
+        while let value = digit() {
+            exponent = min(exponent * 10 + Int(value), 100_000)
+            offset += 1
+        }
+        scale += sign * exponent
     }
 
     private static let powersOfTen: [Double] = [

@@ -23,13 +23,13 @@ final class LiveState: Sendable {
     /// Held while frames are folded or the state is copied.
     private let writer = Monitor(())
 
-    init(_ state: OnlineStore.State, threads: Int) {
+    init(_ state: OnlineStore.State, _ options: FoldOptions) {
         generation = state.generation
         pinned = state.pinned
         views = state.fold.views.map { LiveView($0) }
         applied = Atomic(state.position.value)
         fold = ShardedFold(
-            state.fold.definitions, views, unreadable: state.fold.unreadable, threads: threads)
+            state.fold.definitions, views, unreadable: state.fold.unreadable, options)
     }
 
     var position: Position { Position(applied.load(ordering: .acquiring)) }

@@ -40,8 +40,7 @@ public final class OnlineStore: Projection {
     private let catalog: CatalogProjection
     private let root: String
     private let files: any FileSystem
-    /// Those that fold; they show in nothing but time.
-    private let threads: Int
+    private let options: FoldOptions
     private let live: Monitor<LiveState>
     /// What `prepare` folded, until it is taken.
     private let prepared = Monitor<FeatureFold.Prepared?>(nil)
@@ -51,21 +50,19 @@ public final class OnlineStore: Projection {
     private static let snapshotName = "state.snapshot"
 
     /// Opens the live generation of a directory.
-    /// - Parameters:
-    ///   - root: `DIR/projections/online`.
-    ///   - threads: those that fold; they show in nothing but time.
+    /// - Parameter root: `DIR/projections/online`.
     public init(
         _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem,
-        threads: Int = ProcessEnvironment.coreCount
+        options: FoldOptions = FoldOptions()
     ) throws {
         self.log = log
         self.catalog = catalog
         self.root = root
         self.files = files
-        self.threads = threads
+        self.options = options
         let generation = catalog.catalog.generation(of: name)
         let opened = try Self.open(log, catalog.catalog, generation, root, files)
-        live = Monitor(LiveState(opened.state, threads: threads))
+        live = Monitor(LiveState(opened.state, options))
         snapshotProblem = opened.problem
     }
 
@@ -174,7 +171,7 @@ public final class OnlineStore: Projection {
                 prepared: prepared.withLock { $0.take() }, log: log, upTo: end)
         let next = LiveState(
             State(generation: old.generation, pinned: pinned, fold: fold, position: end),
-            threads: threads)
+            options)
         live.withLock { $0 = next }
     }
 
@@ -234,7 +231,7 @@ public final class OnlineStore: Projection {
             "a generation at \(candidate.position.value) is swapped in at \(position.value)")
         try save(candidate)
         try record(candidate.generation)
-        let next = LiveState(candidate, threads: threads)
+        let next = LiveState(candidate, options)
         live.withLock { $0 = next }
     }
 }

@@ -2,7 +2,6 @@ public import VarveBytes
 public import VarveFeatures
 import VarveFormats
 public import VarveLog
-public import VarveSystem
 
 /// The fold of log frames into views, for a fixed set of definitions. The online store, training
 /// sets, rebuilds and audits are this one fold over different stretches of the log.
@@ -71,23 +70,19 @@ public struct FeatureFold: Sendable {
 }
 
 extension FeatureFold {
-    /// Stretches shorter than this are folded by the caller's thread alone.
-    private static let parallelLimit: Int64 = 10_000
-
     /// Folds a stretch of the log, of the streams that its views read. The bounds may lie within
     /// frames.
     /// - Parameters:
-    ///   - threads: those that fold; they show in nothing but time.
     ///   - progress: called now and then with the position reached.
     public mutating func fold(
         _ log: Log, from start: Position = Position(0), upTo end: Position,
-        threads: Int = ProcessEnvironment.coreCount, progress: ((Position) -> Void)? = nil
+        options: FoldOptions = FoldOptions(), progress: ((Position) -> Void)? = nil
     ) throws {
         let names = Dictionary(
             log.streams().filter { reads($0.name.name) }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
         if names.isEmpty || start >= end { return }
-        guard threads > 1, end.value - start.value >= Self.parallelLimit else {
+        guard end.value - start.value >= options.shortStretch else {
             try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
                 if let name = names[frame.streamID] {
                     apply(frame, stream: name, within: start..<end)
@@ -99,7 +94,7 @@ extension FeatureFold {
         }
         // Moved there and back: while both had them, every change would copy.
         let sharded = ShardedFold(
-            definitions, views.map { LiveView($0) }, unreadable: unreadable, threads: threads)
+            definitions, views.map { LiveView($0) }, unreadable: unreadable, options)
         views = []
         defer {
             sharded.flush()

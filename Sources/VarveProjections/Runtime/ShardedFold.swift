@@ -16,7 +16,7 @@ import VarveSystem
 final class ShardedFold: Sendable {
     let views: [LiveView]
     private let team: WorkerTeam
-    private let threads: Int
+    private let options: FoldOptions
     private let state: Monitor<State>
 
     private struct State {
@@ -31,23 +31,17 @@ final class ShardedFold: Sendable {
         var facts: [PreparedFacts]
     }
 
-    /// Records of a piece: enough to be worth a thread's while, few enough to stay in its cache.
-    private static let pieceSize = 2048
-    /// Records that are folded at once.
-    static let heldLimit = 16 * 1024
     /// Facts that go into a shard before others may read it.
     private static let lockedFacts = 256
 
-    /// - Parameters:
-    ///   - unreadable: see `FeatureFold.unreadable`.
-    ///   - threads: those that fold; they show in nothing but time.
+    /// - Parameter unreadable: see `FeatureFold.unreadable`.
     init(
         _ definitions: Definitions, _ views: [LiveView],
-        unreadable: [String: RecordReader.Unreadable], threads: Int
+        unreadable: [String: RecordReader.Unreadable], _ options: FoldOptions
     ) {
         self.views = views
-        self.threads = threads
-        team = WorkerTeam(name: "fold", threads: threads)
+        self.options = options
+        team = WorkerTeam(name: "fold", threads: options.threads)
         var router = RecordRouter(definitions, views.map(\.plan))
         router.unreadable = unreadable
         state = Monitor(State(router: router))
@@ -72,8 +66,8 @@ final class ShardedFold: Sendable {
             }
             return state.frames.count
         }
-        if count >= Self.heldLimit { flush() }
-        return count == 0 || count >= Self.heldLimit
+        if count >= options.heldRecords { flush() }
+        return count == 0 || count >= options.heldRecords
     }
 
     /// The views' states, once nothing is to be folded any more.
@@ -89,7 +83,7 @@ final class ShardedFold: Sendable {
             return taken
         }
         if frames.count > 0 {
-            let pieces = frames.pieces(of: Self.pieceSize)
+            let pieces = frames.pieces(of: options.pieceRecords)
             prepare(pieces, frames, &workers, router)
             for worker in workers.prefix(pieces.count) {
                 router.note(worker.router.unreadable)
@@ -120,7 +114,7 @@ final class ShardedFold: Sendable {
         let places = workers.map { Monitor($0) }
         workers = []
         let bits = views.map(\.shardBits)
-        run(pieces.count) { number in
+        team.run(pieces.count) { number in
             // Taken out and put back, so that what it keeps is changed in place.
             var worker = places[number].withLock { worker in
                 let taken = worker
@@ -163,7 +157,7 @@ final class ShardedFold: Sendable {
             }
         }
         let (views, all) = (views, parts)
-        run(parts.count) { number in
+        team.run(parts.count) { number in
             let part = all[number]
             for piece in facts {
                 guard let shard = part.shard else {
@@ -174,10 +168,6 @@ final class ShardedFold: Sendable {
                     piece[part.view], ofShard: shard, atOnce: Self.lockedFacts)
             }
         }
-    }
-
-    private func run(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
-        team.run(count, work)
     }
 }
 

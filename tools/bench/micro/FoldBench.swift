@@ -101,7 +101,8 @@ struct FoldBench {
             fold = FeatureFold(definitions, shardBits: 6)
             let used = Glibc.clock()
             let spent = try seconds {
-                try fold.fold(log, upTo: log.commitPosition, threads: threads)
+                try fold.fold(
+                    log, upTo: log.commitPosition, options: FoldOptions(threads: threads))
             }
             let cpu = Double(Glibc.clock() - used) / 1e6
             row(
