@@ -70,7 +70,7 @@ public final class Node: Sendable {
             gate = StreamGate(try catalog.catalog.definitions())
             topics = try BrokerCatalog(log)
             models = ModelCache(registry)
-            projector = Projector(log)
+            projector = Projector(log, schedule: options.snapshots, clock: clock)
             projector.start([catalog, registry, online, offline, monitoring])
         } catch {
             try? log.close()

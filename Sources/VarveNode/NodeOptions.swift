@@ -1,4 +1,5 @@
 public import VarveLog
+public import VarveProjections
 
 /// How a node is set up.
 public struct NodeOptions: Sendable {
@@ -20,6 +21,8 @@ public struct NodeOptions: Sendable {
     /// How often a server looks for segments that retention lets go.
     public var retentionEvery = Duration.seconds(300)
     public var log = LogOptions()
+    /// When projections are saved while records come.
+    public var snapshots = SnapshotSchedule()
 
     public init(directory: String) { self.directory = directory }
 }
