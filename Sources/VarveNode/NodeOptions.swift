@@ -17,6 +17,9 @@ public struct NodeOptions: Sendable {
     public var respPort: UInt16 = 6379
     /// Whether a producer may create a stream by writing to it.
     public var createsStreams = true
+    /// Whether the features that are served online are kept in memory. A process that only builds
+    /// training sets needs none of them, and opens a directory without reading their snapshot.
+    public var keepsOnline = true
     public var log = LogOptions()
 
     public init(directory: String) { self.directory = directory }
