@@ -123,7 +123,6 @@ public struct PartitionSweep {
         var answers = Answers(places: places, cells: none, leaks: zeros, latestDiffers: zeros)
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
         for lane in lanes.indices { lanes[lane].isShared = false }
-        categories.isShared = false
         facts.gather(slices, entities: first..<end, lanes: lanes.count)
         answers.factCount = facts.eventTimes.count
         for entity in first..<end {
@@ -149,6 +148,8 @@ public struct PartitionSweep {
                     prepare(lane, range)
                 }
                 if let number = windows[index].feature.categoryLane {
+                    // It stands for one lane now, for another then.
+                    categories.isShared = false
                     facts.load(&categories, number, range)
                 }
                 answer(index, lane)
