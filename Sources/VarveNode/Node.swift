@@ -63,15 +63,23 @@ public final class Node: Sendable {
             catalog = try CatalogProjection(log)
             registry = try RegistryProjection(
                 log, cache: "\(projections)/artifacts", files: files)
-            online = try OnlineStore(log, catalog, root: "\(projections)/online", files: files)
+            // A store that is not kept stands at the start of the log, follows nothing and writes
+            // nothing; a directory that does not exist has no snapshot to read.
+            online = try OnlineStore(
+                log, catalog,
+                root: options.keepsOnline ? "\(projections)/online" : "\(projections)/no-online",
+                files: files)
             offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
             monitoring = MonitoringProjection(registry)
-            try monitoring.resume(log)
+            if options.keepsOnline { try monitoring.resume(log) }
             gate = StreamGate(try catalog.catalog.definitions())
             topics = try BrokerCatalog(log)
             models = ModelCache(registry)
-            projector = Projector(log)
-            projector.start([catalog, registry, online, offline, monitoring])
+            projector = Projector(log, schedule: options.snapshots, clock: clock)
+            projector.start(
+                options.keepsOnline
+                    ? [catalog, registry, online, offline, monitoring]
+                    : [catalog, registry, offline])
         } catch {
             try? log.close()
             throw error
