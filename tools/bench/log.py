@@ -9,7 +9,8 @@
 One run on one machine, one system after the other on the same file system, each with its own fast
 client: kcat for Varve, redis-benchmark and redis-cli for Redis, pgbench and psql for PostgreSQL,
 nats-py for NATS. Every system acknowledges only what it has synced, except NATS before 2.10, which
-cannot; it is listed all the same. Clients share the machine's cores with the servers: the last line says what they leave.
+cannot; it is listed all the same. Clients share the machine's cores with the servers: the last
+line says what that leaves.
 """
 import argparse
 import asyncio
@@ -80,8 +81,9 @@ class Varve:
         """Groups synced so far, and their bytes."""
         with urllib.request.urlopen(f"http://{self.http}/metrics") as response:
             text = response.read().decode()
-        return [float(line.split()[1]) for name in ("sync_duration_seconds_count", "append_bytes_total")
-                for line in text.splitlines() if line.startswith(f"varve_log_{name} ")]
+        names = ("varve_log_sync_duration_seconds_count", "varve_log_append_bytes_total")
+        return [float(line.split()[1]) for name in names
+                for line in text.splitlines() if line.startswith(name + " ")]
 
     def append(self, size, count, producers):
         self.topics += 1
