@@ -2,7 +2,9 @@ import Testing
 import VarveBytes
 import VarveFormats
 import VarveLog
+import VarveNode
 import VarveProjections
+import VarveProtocols
 import VarveTestSupport
 
 /// What made two training sets differ: definitions, records, or code.
