@@ -22,7 +22,31 @@ extension Array where Element == UInt8 {
     }
 }
 
+extension Array where Element == UInt8 {
+    /// Appends the lowest bytes of a word, lowest first.
+    @inline(__always)
+    public mutating func append(littleEndian word: UInt64, bytes count: Int) {
+        append(addingCapacity: count) { bytes in
+            for index in 0..<count {
+                bytes.append(UInt8(truncatingIfNeeded: word &>> UInt64(8 * index)))
+            }
+        }
+    }
+}
+
 extension Array where Element == UInt64 {
+    /// Appends a copy of borrowed words.
+    public mutating func append(copying words: borrowing Span<UInt64>) {
+        // Safe: the buffer is only read, and does not leave the closure.
+        unsafe words.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+
+    /// Puts a copy of borrowed words before an index.
+    public mutating func insert(copying words: borrowing Span<UInt64>, at index: Int) {
+        // Safe: as above.
+        unsafe words.withUnsafeBufferPointer { unsafe insert(contentsOf: $0, at: index) }
+    }
+
     /// Appends little-endian 64-bit words; stops the program when the bytes are not whole words.
     public mutating func append(littleEndianWords bytes: RawSpan) {
         precondition(bytes.byteCount & 7 == 0, "\(bytes.byteCount) bytes, expected whole words")

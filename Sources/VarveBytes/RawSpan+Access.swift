@@ -42,11 +42,29 @@ extension RawSpan {
 
     /// Whether both spans hold the same bytes.
     public func equals(_ other: RawSpan) -> Bool {
-        guard byteCount == other.byteCount else { return false }
-        // Safe: both buffers are only read, within their own bounds.
-        return unsafe withUnsafeBytes { mine in
-            unsafe other.withUnsafeBytes { theirs in unsafe mine.elementsEqual(theirs) }
+        let count = byteCount
+        guard count == other.byteCount else { return false }
+        var offset = 0
+        // Most are short: a call and its loop would cost more than the comparison.
+        while count - offset >= 8 {
+            guard
+                littleEndian(at: offset, as: UInt64.self)
+                    == other.littleEndian(at: offset, as: UInt64.self)
+            else { return false }
+            offset += 8
         }
+        if count - offset >= 4 {
+            guard
+                littleEndian(at: offset, as: UInt32.self)
+                    == other.littleEndian(at: offset, as: UInt32.self)
+            else { return false }
+            offset += 4
+        }
+        while offset < count {
+            guard byte(at: offset) == other.byte(at: offset) else { return false }
+            offset += 1
+        }
+        return true
     }
 
     /// Whether all bytes are zero.

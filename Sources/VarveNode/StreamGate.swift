@@ -40,6 +40,14 @@ final class StreamGate: AppendGate {
 
     func isDeclared(_ stream: StreamName) -> Bool { isDeclared(stream.name) }
 
+    func retention(of stream: String) -> [String: String] {
+        let retention = decoders.withLock { $0[stream] }?.stream.retention
+        var settings: [String: String] = [:]
+        settings["retention.ms"] = retention?.age.map { "\($0 / 1000)" }
+        settings["retention.bytes"] = retention?.bytes.map { "\($0)" }
+        return settings
+    }
+
     /// Written views take values from producers.
     func opens(reserved stream: StreamName) -> Bool { isDeclared(stream.name) }
 
@@ -58,7 +66,8 @@ final class StreamGate: AppendGate {
                     + " \(codec) is not; use compression.type=lz4")
         }
         var faults: [RecordFault] = []
-        var slots: [Value] = []
+        var values: [Value] = []
+        var cells = RecordCells()
         var scratch: [UInt8] = []
         do {
             try RecordBatch.forEachRecord(batch, scratch: &scratch) { record in
@@ -68,9 +77,9 @@ final class StreamGate: AppendGate {
                         _ = try decoder.retractedID(key: record.key)
                         return
                     }
-                    try decoder.check(value, timestamp: record.timestamp, slots: &slots)
+                    try decoder.check(value, timestamp: record.timestamp, &cells, &values)
                     if record.hasHeader(RecordDecoder.retractHeader) {
-                        _ = try decoder.retractedID(slots)
+                        _ = try decoder.retractedID(cells, of: value)
                     }
                 } catch {
                     faults.append(RecordFault(index: record.offsetDelta, message: "\(error)"))

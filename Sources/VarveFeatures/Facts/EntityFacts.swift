@@ -48,6 +48,13 @@ struct EntityFacts: Sendable {
         regroup(from: 0, layout, texts)
     }
 
+    /// A word at the end, where the next fact will be.
+    @inline(__always)
+    var newestWord: Int64 {
+        let words = open.words.span
+        return words.isEmpty ? 0 : words.integer(words.count - 1)
+    }
+
     /// Facts, those that were replaced included.
     func count(_ stride: Int) -> Int {
         closed.reduce(open.count(stride)) { $0 + $1.block.count(stride) }
@@ -61,9 +68,9 @@ struct EntityFacts: Sendable {
     /// Adds a fact.
     /// - Returns: bytes of memory by which it has grown.
     mutating func insert(
-        _ fact: [UInt64], _ layout: FactLayout, _ texts: borrowing TextTable
+        _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable
     ) -> Int {
-        let time = Int64(bitPattern: fact[FactLayout.eventTime])
+        let time = fact.integer(FactLayout.eventTime)
         guard !closed.isEmpty, time < closed.span[closed.count - 1].lastTime else {
             let before = open.byteCount
             open.insert(fact)

@@ -1,3 +1,5 @@
+import VarveBytes
+
 /// Some facts of one entity, neighbours in the order of (event time, position).
 struct FactBlock: Sendable {
     /// Facts as `FactLayout` has them.
@@ -39,14 +41,14 @@ struct FactBlock: Sendable {
     }
 
     /// Adds a fact behind all with the same event time or an earlier one.
-    mutating func insert(_ fact: [UInt64]) {
+    mutating func insert(_ fact: borrowing Span<UInt64>) {
         let stride = fact.count
-        let time = Int64(bitPattern: fact[FactLayout.eventTime])
+        let time = fact.integer(FactLayout.eventTime)
         let index = firstIndex(stride) { $0 > time }
         if index * stride == words.count {
-            words.append(contentsOf: fact)
+            words.append(copying: fact)
         } else {
-            words.insert(contentsOf: fact, at: index * stride)
+            words.insert(copying: fact, at: index * stride)
         }
         if !replaced.isEmpty {
             replaced.insert(contentsOf: CollectionOfOne(Self.never), at: 2 * index)

@@ -18,7 +18,9 @@ struct ClosedBlock: Sendable {
     var tileByteCount: Int { tile.byteCount + MemoryLayout<ClosedBlock>.stride }
 
     /// Adds a fact that does not become the last.
-    mutating func insert(_ fact: [UInt64], _ layout: FactLayout, _ texts: borrowing TextTable) {
+    mutating func insert(
+        _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable
+    ) {
         block.insert(fact)
         tile.insert(fact, layout, texts)
     }
@@ -58,8 +60,10 @@ struct FactTile: Sendable {
     var byteCount: Int { lanes.count * MemoryLayout<LaneTile>.stride + 32 }
 
     /// Takes in a fact that stands.
-    mutating func insert(_ fact: [UInt64], _ layout: FactLayout, _ texts: borrowing TextTable) {
-        add(fact.span, 0, layout, texts)
+    mutating func insert(
+        _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable
+    ) {
+        add(fact, 0, layout, texts)
     }
 
     private mutating func add(

@@ -1,3 +1,5 @@
+import VarveBytes
+
 /// Texts, each kept once under a number that never changes: facts say the number. The empty text
 /// is 0.
 struct TextTable: Sendable {
@@ -13,23 +15,25 @@ struct TextTable: Sendable {
     subscript(number: UInt64) -> String { number == 0 ? "" : texts[Int(number) - 1] }
 
     /// The number of a text, new or known.
-    mutating func number(of text: String) -> UInt64 {
-        if text.isEmpty { return 0 }
-        let hash = text.bytesHash
+    mutating func number(of text: String) -> UInt64 { number(of: Array(text.utf8).raw) }
+
+    /// The same of a text's bytes.
+    mutating func number(of text: RawSpan) -> UInt64 {
+        if text.byteCount == 0 { return 0 }
+        let hash = KeyHash.hash(text)
         if texts.count * 2 >= slots.count { grow() }
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 {
             let number = Int(slots[slot]) - 1
             // By bytes: `==` of texts knows more than one spelling of a character.
-            if hashes[number] == hash, texts[number].utf8.elementsEqual(text.utf8) {
-                return UInt64(number + 1)
-            }
+            if hashes[number] == hash, texts[number].hasBytes(text) { return UInt64(number + 1) }
             slot = (slot + 1) & (slots.count - 1)
         }
         precondition(texts.count < Int(UInt32.max) - 1, "more than 4 billion texts in one shard")
-        texts.append(text)
+        // Whoever read the record has checked the bytes.
+        texts.append(text.text() ?? "")
         hashes.append(hash)
-        if text.utf8.count > 15 { textBytes += text.utf8.count + 32 }
+        if text.byteCount > 15 { textBytes += text.byteCount + 32 }
         slots[slot] = UInt32(texts.count)
         return UInt64(texts.count)
     }
@@ -46,12 +50,14 @@ struct TextTable: Sendable {
 }
 
 extension String {
-    /// A hash of its bytes, the same in every process.
-    ///
-    /// Source: Fowler, Noll, Vo, FNV-1a; texts of features are short.
-    fileprivate var bytesHash: UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return hash ^ hash >> 32
+    /// Whether it is these bytes.
+    fileprivate func hasBytes(_ bytes: RawSpan) -> Bool {
+        guard utf8.count == bytes.byteCount else { return false }
+        var offset = 0
+        for byte in utf8 {
+            if byte != bytes.byte(at: offset) { return false }
+            offset += 1
+        }
+        return true
     }
 }

@@ -10,6 +10,8 @@ public struct ViewPlan: Sendable {
         let slotType: ValueType?
 
         var hasValue: Bool { argument != nil || slot != nil }
+        /// The slot, for a lane that is no more than a field.
+        var onlySlot: Int? { slot ?? argument?.onlySlot }
         var type: ValueType { argument?.type ?? slotType ?? .bool }
     }
 
@@ -40,6 +42,37 @@ public struct ViewPlan: Sendable {
         let groupNeedsTile: Bool
     }
 
+    /// A field of the key, as it goes into its encoding.
+    struct KeyStep: Sendable {
+        let slot: Int
+        let type: ValueType
+        /// What `ByteWriter.value` puts before values of the type.
+        let tag: UInt8
+    }
+
+    /// How a lane's value comes about, without a reference to count.
+    struct LaneStep: Sendable {
+        let type: ValueType
+        /// The slot that it is; -1: none.
+        let slot: Int
+        /// The place of its word in a fact; -1: it has none.
+        let word: Int
+        let isFiltered: Bool
+        /// Whether it is computed; what is neither that nor a slot is `*`.
+        let isExpression: Bool
+    }
+
+    /// What there is to do for each record.
+    final class Steps: Sendable {
+        let keys: [KeyStep]
+        let lanes: [LaneStep]
+
+        init(keys: [KeyStep], lanes: [LaneStep]) {
+            self.keys = keys
+            self.lanes = lanes
+        }
+    }
+
     /// Everything that was made ready: one reference, so that readers need not count ten.
     private final class Content: Sendable {
         let view: ViewDefinition
@@ -50,6 +83,8 @@ public struct ViewPlan: Sendable {
         let computed: [Computed]
         let layout: FactLayout
         let slots: Set<Int>
+        let steps: Steps
+        let expressionSlots: Set<Int>
 
         init(
             view: ViewDefinition, keySlots: [Int], filter: Expression?, lanes: [Lane],
@@ -81,6 +116,22 @@ public struct ViewPlan: Sendable {
                 if let slot = lane.slot { slots.insert(slot) }
             }
             self.slots = slots
+            var computed = Set(filter?.reads ?? [])
+            for lane in lanes {
+                computed.formUnion(lane.filter?.reads ?? [])
+                if lane.onlySlot == nil { computed.formUnion(lane.argument?.reads ?? []) }
+            }
+            expressionSlots = computed
+            steps = Steps(
+                keys: zip(view.entity, keySlots).map { field, slot in
+                    KeyStep(slot: slot, type: field.type, tag: field.type.tag)
+                },
+                lanes: zip(lanes, layout.lanes).map { lane, place in
+                    LaneStep(
+                        type: lane.type, slot: lane.onlySlot ?? -1, word: place.word ?? -1,
+                        isFiltered: lane.filter != nil,
+                        isExpression: lane.onlySlot == nil && lane.argument != nil)
+                })
         }
     }
 
@@ -99,8 +150,23 @@ public struct ViewPlan: Sendable {
     func lane(_ number: Int) -> FactLayout.Lane { content.layout.lanes[number] }
     func feature(_ number: Int) -> Computed { content.computed[number] }
 
+    var steps: Steps { content.steps }
+
+    /// Whether a lane takes in a record.
+    func isTrue(_ lane: Int, _ values: borrowing [Value]) -> Bool {
+        content.lanes[lane].filter?.isTrue(values) ?? true
+    }
+
+    /// What a lane's expression says of a record.
+    func value(_ lane: Int, _ values: borrowing [Value]) -> Value {
+        content.lanes[lane].argument?.evaluate(values) ?? .null
+    }
+
     /// The slots of a record that the view reads; the others' values may be anything.
     public var slots: Set<Int> { content.slots }
+
+    /// The slots that its filters and expressions look at.
+    public var expressionSlots: Set<Int> { content.expressionSlots }
 
     /// How many features it has.
     public var featureCount: Int { content.features.count }

@@ -22,6 +22,12 @@ public struct ViewShard: Sendable {
     public private(set) var factCount = 0
     /// Memory of the entities' facts.
     private var factBytes = 0
+    /// One fact whose texts are being numbered; reused.
+    private var scratch: [UInt64] = []
+    /// The entities of facts that are being inserted; -1: not seen yet.
+    private var found: [Int32] = []
+    /// Nothing but a reason to touch memory.
+    private var touched: Int64 = 0
 
     public init() {}
 
@@ -40,17 +46,75 @@ public struct ViewShard: Sendable {
         bits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - bits))
     }
 
-    /// Adds a fact.
+    /// Adds one of some facts that were made ready.
+    /// - Parameter known: its entity's number, if that is known.
     /// - Returns: the entity's number.
-    public mutating func insert(_ fact: inout PreparedFact, _ plan: ViewPlan) -> Int {
-        let number = entity(of: fact.key.bytes.raw, fact.hash, firstPosition: fact.position)
+    @discardableResult
+    public mutating func insert(
+        _ facts: borrowing PreparedFacts, _ index: Int, _ plan: ViewPlan, known: Int? = nil
+    ) -> Int {
         let layout = plan.layout
-        if !layout.textWords.isEmpty { fact.number(layout, &texts) }
-        insert(fact.words, number, layout)
+        let start = index * layout.stride
+        let words = facts.words.span.extracting(start..<start + layout.stride)
+        let number =
+            known
+            ?? entity(
+                of: facts.key(index), facts.hashes[index],
+                firstPosition: words.integer(FactLayout.position))
+        if layout.textWords.isEmpty {
+            insert(words, number, layout)
+        } else {
+            // The numbers of texts are the shard's own.
+            var fact: [UInt64] = []
+            swap(&fact, &scratch)
+            defer { swap(&fact, &scratch) }
+            fact.removeAll(keepingCapacity: true)
+            fact.append(copying: words)
+            for (text, word) in layout.textWords.enumerated() {
+                fact[word] = texts.number(
+                    of: facts.text(index * layout.textWords.count + text))
+            }
+            insert(fact.span, number, layout)
+        }
         return number
     }
 
-    private mutating func insert(_ words: [UInt64], _ number: Int, _ layout: FactLayout) {
+    /// Adds those of some sorted facts that are this shard's.
+    ///
+    /// Entities lie scattered in memory: all are looked up, and their facts' ends touched, before
+    /// the first one changes, so that the processor waits for many of them at once instead of for
+    /// one after the other.
+    /// - Parameters:
+    ///   - shard: its number.
+    ///   - range: which of its facts, in order of position.
+    public mutating func insert(
+        _ facts: borrowing PreparedFacts, ofShard shard: Int, _ range: Range<Int>, _ plan: ViewPlan
+    ) {
+        let order = facts.order.span
+        let start = facts.starts[shard]
+        found.removeAll(keepingCapacity: true)
+        for place in range {
+            let index = Int(order[start + place])
+            found.append(
+                Int32(truncatingIfNeeded: find(facts.key(index), facts.hashes[index]) ?? -1))
+        }
+        touched = newestWords()
+        for place in range {
+            let known = Int(found[place - range.lowerBound])
+            insert(facts, Int(order[start + place]), plan, known: known >= 0 ? known : nil)
+        }
+    }
+
+    private func newestWords() -> Int64 {
+        let entities = entities.span
+        var sum: Int64 = 0
+        for number in found where number >= 0 { sum &+= entities[Int(number)].facts.newestWord }
+        return sum
+    }
+
+    private mutating func insert(
+        _ words: borrowing Span<UInt64>, _ number: Int, _ layout: FactLayout
+    ) {
         factBytes += entities[number].facts.insert(words, layout, texts)
         factCount += 1
     }

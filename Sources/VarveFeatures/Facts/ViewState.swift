@@ -11,7 +11,7 @@ public struct ViewState: Sendable {
     /// 2^n of them.
     public internal(set) var shards: [ViewShard]
     public internal(set) var ids: FactIDs
-    private var fact = PreparedFact()
+    private var facts = PreparedFacts()
 
     /// The state before any record.
     /// - Parameter shardBits: the binary logarithm of the number of shards.
@@ -57,20 +57,35 @@ public struct ViewState: Sendable {
         _ slots: borrowing [Value], eventTime: Timestamp, position: Int64, knownTime: Timestamp,
         id: Value?
     ) {
-        if let id { retract(id, position: position, knownTime: knownTime) }
-        guard
-            fact.prepare(
-                plan, slots, eventTime: eventTime, position: position, knownTime: knownTime)
-        else { return }
-        let shard = ViewShard.index(fact.hash, bits: shardBits)
-        let entity = shards[shard].insert(&fact, plan)
-        if let id {
-            ids.add(
-                id,
-                .init(
-                    shard: shard, entity: entity, eventTime: eventTime.microseconds,
-                    position: position))
+        var facts = PreparedFacts()
+        swap(&facts, &self.facts)
+        defer { swap(&facts, &self.facts) }
+        facts.removeAll()
+        if let id { facts.name(id, position: position, knownTime: knownTime) }
+        facts.add(
+            plan, slots, eventTime: eventTime, position: position, knownTime: knownTime)
+        apply(facts)
+    }
+
+    /// Takes in facts that were made ready for this view.
+    public mutating func apply(_ facts: borrowing PreparedFacts) {
+        var next = 0
+        for naming in facts.namings {
+            while next < naming.index { next = insert(facts, next) }
+            retract(naming.id, position: naming.position, knownTime: naming.knownTime)
+            if naming.hasFact { next = insert(facts, next, id: naming.id) }
         }
+        while next < facts.count { next = insert(facts, next) }
+    }
+
+    /// Answers the index of the next fact.
+    private mutating func insert(
+        _ facts: borrowing PreparedFacts, _ index: Int, id: Value? = nil
+    ) -> Int {
+        let shard = ViewShard.index(facts.hashes[index], bits: shardBits)
+        let entity = shards[shard].insert(facts, index, plan)
+        if let id { ids.add(id, facts.place(index, shard: shard, entity: entity, plan)) }
+        return index + 1
     }
 
     /// Ends the facts that an id names, from this record on; nothing happens when there are none.

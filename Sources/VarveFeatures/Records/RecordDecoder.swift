@@ -8,22 +8,53 @@ import VarveFormats
 /// unless those are passed over: a misspelt name is an error, not a null.
 public struct RecordDecoder: Sendable {
     public let stream: StreamDefinition
-    private let names: [[UInt8]]
+    /// The fields' names between quotes, one after the other.
+    private let quotedNames: [UInt8]
+    private let slots: [Slot]
+    /// A bit for each field that may not be null.
+    private let required: [UInt64]
     private let eventTimeSlot: Int?
     private let knownTimeSlot: Int?
     private let idSlot: Int?
     private let expectations: [Expectation]
+    /// The slots that expectations look at.
+    private let expectedSlots: [Int]
     private let ignoresUnknownFields: Bool
-    /// Slots whose values are wanted; a text of another is checked, and left empty.
+    /// Whether values of a slot are wanted; a text of another is checked, and left empty.
     private var isWanted: [Bool]
+
+    /// What decoding needs to know of a field, without a reference to count.
+    private struct Slot: Sendable {
+        let type: ValueType
+        /// Where its name is in `quotedNames`.
+        let nameStart: Int
+        let nameEnd: Int
+    }
 
     /// A decoder for a stream whose definition has been checked.
     /// - Parameter ignoresUnknownFields: for records that a newer definition accepted.
     public init(_ stream: StreamDefinition, ignoresUnknownFields: Bool = false) {
         self.stream = stream
         self.ignoresUnknownFields = ignoresUnknownFields
-        names = stream.fields.map { Array($0.name.utf8) }
+        var names: [UInt8] = []
+        var slots: [Slot] = []
+        for field in stream.fields {
+            let start = names.count
+            // Names need no escapes.
+            names.append(UInt8(ascii: "\""))
+            names.append(contentsOf: field.name.utf8)
+            names.append(UInt8(ascii: "\""))
+            slots.append(Slot(type: field.type, nameStart: start, nameEnd: names.count))
+        }
+        quotedNames = names
+        self.slots = slots
+        var required = Array(repeating: UInt64(0), count: (slots.count + 63) / 64)
+        for (slot, field) in stream.fields.enumerated() where !field.isNullable {
+            required[slot >> 6] |= 1 << UInt64(slot & 63)
+        }
+        self.required = required
         expectations = stream.expectations
+        expectedSlots = Set(stream.expectations.flatMap(\.expression.reads)).sorted()
         isWanted = Array(repeating: true, count: stream.fields.count)
         eventTimeSlot =
             switch stream.eventTime {
@@ -48,105 +79,168 @@ public struct RecordDecoder: Sendable {
     /// Reads one record's value.
     /// - Parameter slots: receives one value for each field; its storage is reused.
     public func decode(_ value: RawSpan, into slots: inout [Value]) throws(RecordRefusal) {
-        slots.removeAll(keepingCapacity: true)
-        for _ in names { slots.append(.null) }
-        do {
-            var scanner = JSONScanner(value)
-            var seen: UInt64 = 0
-            // Of fields beyond the first 64, which few streams have.
-            var seenBeyond: Set<Int> = []
-            var next = 0
-            try scanner.beginObject()
-            while let name = try scanner.nextName() {
-                guard let slot = try slot(of: name, in: scanner, guess: next) else {
-                    try scanner.skipValue()
-                    continue
-                }
-                let isNew: Bool
-                if slot < 64 {
-                    isNew = seen & (1 << UInt64(slot)) == 0
-                    seen |= 1 << UInt64(slot)
-                } else {
-                    isNew = seenBeyond.insert(slot).inserted
-                }
-                guard isNew else {
-                    throw RecordRefusal(
-                        field: stream.fields[slot].name, found: "there twice",
-                        expected: "each field once")
-                }
-                let scalar = try scanner.scalar()
-                if case .string = scalar, !isWanted[slot], stream.fields[slot].type == .string {
-                    slots[slot] = .string("")
-                } else {
-                    slots[slot] = try read(scalar, scanner, stream.fields[slot])
-                }
-                next = slot + 1
+        var cells = RecordCells()
+        try decode(value, into: &cells)
+        values(cells, of: value, into: &slots)
+    }
+
+    /// The values of cells.
+    /// - Parameters:
+    ///   - record: the bytes that the cells were read from.
+    ///   - values: receives one value for each field; its storage is reused.
+    public func values(
+        _ cells: borrowing RecordCells, of record: RawSpan, into values: inout [Value]
+    ) {
+        values.removeAll(keepingCapacity: true)
+        for slot in slots.indices {
+            if !isWanted[slot], slots[slot].type == .string {
+                values.append(cells.isNull(slot) ? .null : .string(""))
+            } else {
+                values.append(cells.value(slot, slots[slot].type, of: record))
             }
-            try scanner.end()
+        }
+    }
+
+    /// Reads one record's value.
+    /// - Parameter cells: receives the fields; their memory is used again.
+    public func decode(_ value: RawSpan, into cells: inout RecordCells) throws(RecordRefusal) {
+        cells.reset(slots.count)
+        do {
+            try scan(value, &cells.words, &cells.present, &cells.unescaped)
         } catch let error as RecordRefusal {
             throw error
         } catch {
             throw RecordRefusal(field: nil, found: "not JSON (\(error))", expected: "an object")
         }
-        for (slot, field) in stream.fields.enumerated() where slots[slot].isNull && !field.isNullable
-        {
+        for index in required.indices where required[index] & ~cells.present[index] != 0 {
+            let slot = 64 * index + (required[index] & ~cells.present[index]).trailingZeroBitCount
             throw RecordRefusal(
-                field: field.name, found: "null or missing",
-                expected: "a value of type \(field.typeText)")
+                field: stream.fields[slot].name, found: "null or missing",
+                expected: "a value of type \(stream.fields[slot].typeText)")
         }
     }
 
+    private func scan(
+        _ record: RawSpan, _ allWords: inout [UInt64], _ allPresent: inout [UInt64],
+        _ unescaped: inout [UInt8]
+    ) throws {
+        // Looked at without counting references or checking for other owners each time.
+        let slots = slots.span
+        let names = quotedNames.raw
+        var words = allWords.mutableSpan
+        var present = allPresent.mutableSpan
+        // Of the first 64 fields, and of those beyond, which few streams have.
+        var seen: UInt64 = 0
+        var seenBeyond: Set<Int> = []
+        var next = 0
+        var scanner = JSONScanner(record)
+        try scanner.beginObject()
+        while true {
+            let slot: Int
+            if next < slots.count,
+                scanner.acceptName(
+                    names.extracting(slots[next].nameStart..<slots[next].nameEnd))
+            {
+                slot = next
+            } else {
+                guard let name = try scanner.nextName() else { break }
+                guard let found = try self.slot(of: name, in: scanner) else {
+                    try scanner.skipValue()
+                    continue
+                }
+                slot = found
+            }
+            let bit = 1 &<< UInt64(truncatingIfNeeded: slot)
+            let isNew = slot < 64 ? seen & bit == 0 : seenBeyond.insert(slot).inserted
+            if slot < 64 { seen |= bit }
+            guard isNew else {
+                throw RecordRefusal(
+                    field: stream.fields[slot].name, found: "there twice",
+                    expected: "each field once")
+            }
+            next = slot + 1
+            let scalar = try scanner.scalar()
+            switch (slots[slot].type, scalar) {
+            case (_, .null): continue
+            case (.bool, .bool(let value)): words[slot] = value ? 1 : 0
+            case (.int64, .integer(let value)): words[slot] = UInt64(bitPattern: value)
+            case (.float64, .integer(let value)): words[slot] = Double(value).bitPattern
+            case (.float64, .number(let value)): words[slot] = value.bitPattern
+            case (.string, .string(let name)):
+                words[slot] =
+                    name.isEscaped
+                    ? RecordCells.keep(try scanner.text(name), &unescaped)
+                    : RecordCells.place(name.range)
+            case (.timestamp, .string(let name)):
+                let time = try time(name, scanner, record, slot)
+                words[slot] = UInt64(bitPattern: time.microseconds)
+            default:
+                throw RecordRefusal(
+                    field: stream.fields[slot].name, found: try describe(scalar, scanner),
+                    expected: "a value of type \(stream.fields[slot].typeText)")
+            }
+            present[slot >> 6] |= bit
+        }
+        try scanner.end()
+    }
+
+    private func time(
+        _ name: JSONScanner.Name, _ scanner: borrowing JSONScanner, _ record: RawSpan, _ slot: Int
+    ) throws -> Timestamp {
+        let time =
+            name.isEscaped
+            ? Timestamp(parsing: try scanner.text(name))
+            : Timestamp(parsing: record.extracting(name.range))
+        if let time { return time }
+        throw RecordRefusal(
+            field: stream.fields[slot].name, found: "\"\(try scanner.text(name))\"",
+            expected: "a time with a zone such as 2013-03-10T07:30:00Z")
+    }
+
     /// Reads one record's value and holds it against the stream's expectations.
-    public func check(_ value: RawSpan, timestamp: Int64, slots: inout [Value])
-        throws(RecordRefusal)
-    {
-        try decode(value, into: &slots)
-        _ = try eventTime(slots, timestamp: timestamp)
+    /// - Parameters:
+    ///   - cells, values: receive what is read; their memory is used again.
+    public func check(
+        _ record: RawSpan, timestamp: Int64, _ cells: inout RecordCells, _ values: inout [Value]
+    ) throws(RecordRefusal) {
+        try decode(record, into: &cells)
+        _ = try eventTime(cells, timestamp: timestamp)
+        if expectations.isEmpty { return }
+        fill(&values, expectedSlots, cells, record)
         for expectation in expectations
-        where expectation.expression.evaluate(slots) == .bool(false) {
+        where expectation.expression.evaluate(values) == .bool(false) {
             let fields = expectation.expression.reads
             throw RecordRefusal(
                 field: fields.first.map { stream.fields[$0].name },
-                found: fields.first.map { slots[$0].text } ?? "refused",
+                found: fields.first.map { values[$0].text } ?? "refused",
                 expected: "\(expectation.expression.text) (rule \(expectation.name))")
         }
     }
 
-    /// The slot of a member, nil when it is passed over; producers write fields in one order, so
-    /// the one after the last comes first.
+    /// Puts the values of some slots where expressions look for them; those of others are as they
+    /// were.
+    public func fill(
+        _ values: inout [Value], _ wanted: [Int], _ cells: borrowing RecordCells,
+        _ record: RawSpan
+    ) {
+        if values.count != slots.count { values = Array(repeating: .null, count: slots.count) }
+        for slot in wanted { values[slot] = cells.value(slot, slots[slot].type, of: record) }
+    }
+
+    /// The slot of a member, nil when it is passed over.
     private func slot(
-        of name: JSONScanner.Name, in scanner: borrowing JSONScanner, guess: Int
+        of name: JSONScanner.Name, in scanner: borrowing JSONScanner
     ) throws -> Int? {
-        if guess < names.count, scanner.matches(name, names[guess]) { return guess }
-        for slot in names.indices where scanner.matches(name, names[slot]) { return slot }
+        for slot in slots.indices {
+            let literal = quotedNames.raw.extracting(
+                slots[slot].nameStart + 1..<slots[slot].nameEnd - 1)
+            if scanner.matches(name, literal) { return slot }
+        }
         if ignoresUnknownFields { return nil }
         let text = try scanner.text(name)
         throw RecordRefusal(
             field: text, found: "not declared",
             expected: "one of \(stream.fields.map(\.name).joined(separator: ", "))")
-    }
-
-    private func read(
-        _ scalar: JSONScanner.Scalar, _ scanner: borrowing JSONScanner, _ field: Field
-    ) throws -> Value {
-        switch (field.type, scalar) {
-        case (_, .null): return .null
-        case (.bool, .bool(let value)): return .bool(value)
-        case (.int64, .integer(let value)): return .int64(value)
-        case (.float64, .integer(let value)): return .float64(Double(value))
-        case (.float64, .number(let value)): return .float64(value)
-        case (.string, .string(let name)): return .string(try scanner.text(name))
-        case (.timestamp, .string(let name)):
-            let text = try scanner.text(name)
-            if let time = Timestamp(parsing: text) { return .timestamp(time) }
-            throw RecordRefusal(
-                field: field.name, found: "\"\(text)\"",
-                expected: "a time with a zone such as 2013-03-10T07:30:00Z")
-        default:
-            throw RecordRefusal(
-                field: field.name, found: try describe(scalar, scanner),
-                expected: "a value of type \(field.typeText)")
-        }
     }
 
     private func describe(
@@ -166,12 +260,15 @@ public struct RecordDecoder: Sendable {
 extension RecordDecoder {
     /// When the fact happened.
     /// - Parameter timestamp: the record's own, milliseconds.
-    public func eventTime(_ slots: [Value], timestamp: Int64) throws(RecordRefusal) -> Timestamp {
+    public func eventTime(
+        _ cells: borrowing RecordCells, timestamp: Int64
+    ) throws(RecordRefusal) -> Timestamp {
         let (micros, overflow): (Int64, Bool)
-        switch (stream.eventTime, eventTimeSlot.map { slots[$0] }) {
-        case (.field, .timestamp(let time)?): return time
-        case (.count(_, let unit), .int64(let count)?):
-            (micros, overflow) = count.multipliedReportingOverflow(by: unit.microseconds)
+        switch (stream.eventTime, eventTimeSlot.flatMap { cells.word($0) }) {
+        case (.field, let time?): return Timestamp(microseconds: Int64(bitPattern: time))
+        case (.count(_, let unit), let count?):
+            (micros, overflow) = Int64(bitPattern: count)
+                .multipliedReportingOverflow(by: unit.microseconds)
         default:
             (micros, overflow) = timestamp.multipliedReportingOverflow(by: 1000)
         }
@@ -184,14 +281,14 @@ extension RecordDecoder {
     }
 
     /// Since when the fact is known.
-    public func knownTime(_ slots: [Value], eventTime: Timestamp, ingestTime: Timestamp)
-        -> Timestamp
-    {
+    public func knownTime(
+        _ cells: borrowing RecordCells, eventTime: Timestamp, ingestTime: Timestamp
+    ) -> Timestamp {
         switch stream.knownTime {
         case .ingest: return ingestTime
         case .field:
-            if let knownTimeSlot, case .timestamp(let time) = slots[knownTimeSlot] { return time }
-            return ingestTime
+            guard let time = knownTimeSlot.flatMap({ cells.word($0) }) else { return ingestTime }
+            return Timestamp(microseconds: Int64(bitPattern: time))
         case .after(let lag):
             let (micros, overflow) = eventTime.microseconds.addingReportingOverflow(lag)
             return overflow ? .distantFuture : Timestamp(microseconds: micros)
@@ -202,9 +299,9 @@ extension RecordDecoder {
     public var assertsKnownTime: Bool { stream.knownTime != .ingest }
 
     /// The value that names the fact, for streams that declare an `id`.
-    public func id(_ slots: [Value]) -> Value? {
-        guard let idSlot, !slots[idSlot].isNull else { return nil }
-        return slots[idSlot]
+    public func id(_ cells: borrowing RecordCells, of record: RawSpan) -> Value? {
+        guard let idSlot, !cells.isNull(idSlot) else { return nil }
+        return cells.value(idSlot, slots[idSlot].type, of: record)
     }
 
     /// The id whose facts a record without a value ends: its key, as a text of the id's type.
@@ -218,9 +315,11 @@ extension RecordDecoder {
     }
 
     /// The id whose facts a record with `retractHeader` ends: its own.
-    public func retractedID(_ slots: [Value]) throws(RecordRefusal) -> Value {
-        let (slot, field) = try retractableID()
-        if !slots[slot].isNull { return slots[slot] }
+    public func retractedID(
+        _ cells: borrowing RecordCells, of record: RawSpan
+    ) throws(RecordRefusal) -> Value {
+        let (_, field) = try retractableID()
+        if let id = id(cells, of: record) { return id }
         throw RecordRefusal(
             field: field.name, found: "null", expected: "the id of the fact to be retracted")
     }

@@ -1,5 +1,18 @@
 public import VarveBytes
 
+extension ValueType {
+    /// What stands before a value of the type; 0 is null.
+    var tag: UInt8 {
+        switch self {
+        case .bool: 1
+        case .int64: 2
+        case .float64: 3
+        case .string: 4
+        case .timestamp: 5
+        }
+    }
+}
+
 /// Values in snapshots and keys (little-endian):
 ///
 ///     u8 tag   0 null, 1 bool, 2 int64, 3 float64, 4 string, 5 timestamp

@@ -38,8 +38,11 @@ public struct JSONScanner: ~Escapable {
             ? "`\(Character(UnicodeScalar(byte)))`" : "byte 0x\([byte].hex)"
     }
 
+    @inline(__always)
     mutating func skipSpace() {
         while offset < bytes.byteCount {
+            // One comparison for what stands here nearly always.
+            if bytes.byte(at: offset) > 0x20 { return }
             switch bytes.byte(at: offset) {
             case 0x20, 0x09, 0x0A, 0x0D: offset += 1
             default: return
@@ -48,18 +51,24 @@ public struct JSONScanner: ~Escapable {
     }
 
     /// The next byte that is not white space, without consuming it; nil at the end.
+    @inline(__always)
     mutating func peek() -> UInt8? {
         skipSpace()
         return offset < bytes.byteCount ? bytes.byte(at: offset) : nil
     }
 
+    @inline(__always)
     mutating func expect(_ byte: UInt8) throws(JSONError) {
-        guard peek() == byte else {
-            throw error("found \(found), expected `\(Character(UnicodeScalar(byte)))`")
-        }
+        guard peek() == byte else { throw unexpected(byte) }
         offset += 1
     }
 
+    @inline(never)
+    private func unexpected(_ byte: UInt8) -> JSONError {
+        error("found \(found), expected `\(Character(UnicodeScalar(byte)))`")
+    }
+
+    @inline(__always)
     mutating func accept(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         offset += 1
@@ -82,7 +91,28 @@ public struct JSONScanner: ~Escapable {
         return name
     }
 
+    /// Moves past the name of the object's next member and its colon if the name is written as
+    /// these bytes are, quotes included; otherwise stays. Records of a stream have their fields in
+    /// one order, so that the next name can be guessed.
+    @inline(__always)
+    public mutating func acceptName(_ quoted: RawSpan) -> Bool {
+        let start = offset
+        if !isFirst, !accept(UInt8(ascii: ",")) { return false }
+        skipSpace()
+        let end = offset + quoted.byteCount
+        if end <= bytes.byteCount, bytes.extracting(offset..<end).equals(quoted) {
+            offset = end
+            if accept(UInt8(ascii: ":")) {
+                isFirst = false
+                return true
+            }
+        }
+        offset = start
+        return false
+    }
+
     /// The next value, skipped when it is an array or object.
+    @inline(__always)
     public mutating func scalar() throws(JSONError) -> Scalar {
         switch peek() {
         case UInt8(ascii: "\""): return .string(try string())
@@ -90,13 +120,13 @@ public struct JSONScanner: ~Escapable {
             try skipCompound(depth: 0)
             return .compound
         case UInt8(ascii: "t"):
-            try literal("true")
+            try literal("true", 0x6575_7274)
             return .bool(true)
         case UInt8(ascii: "f"):
-            try literal("false")
+            try literal("false", 0x736c_6166)
             return .bool(false)
         case UInt8(ascii: "n"):
-            try literal("null")
+            try literal("null", 0x6c6c_756e)
             return .null
         default: return try number()
         }
@@ -126,7 +156,16 @@ public struct JSONScanner: ~Escapable {
         try expect(close)
     }
 
-    private mutating func literal(_ text: StaticString) throws(JSONError) {
+    /// - Parameter word: the first four bytes, little-endian: no text is made of what is right.
+    private mutating func literal(_ text: StaticString, _ word: UInt32) throws(JSONError) {
+        let size = text.utf8CodeUnitCount
+        if bytes.byteCount - offset >= size,
+            bytes.littleEndian(at: offset, as: UInt32.self) == word,
+            size == 4 || bytes.byte(at: offset + 4) == UInt8(ascii: "e")
+        {
+            offset += size
+            return
+        }
         let word = "\(text)"
         for byte in word.utf8 {
             guard offset < bytes.byteCount, bytes.byte(at: offset) == byte else {
@@ -137,9 +176,12 @@ public struct JSONScanner: ~Escapable {
     }
 
     /// Whether a name's text is `literal`.
-    public func matches(_ name: Name, _ literal: [UInt8]) -> Bool {
-        if name.isEscaped { return (try? text(name)).map { Array($0.utf8) == literal } ?? false }
-        return bytes.extracting(name.range).equals(literal.raw)
+    public func matches(_ name: Name, _ literal: RawSpan) -> Bool {
+        if name.isEscaped {
+            guard let text = try? text(name) else { return false }
+            return Array(text.utf8).raw.equals(literal)
+        }
+        return bytes.extracting(name.range).equals(literal)
     }
 
     /// Only white space may remain.
@@ -154,7 +196,9 @@ extension JSONScanner {
         try expect(UInt8(ascii: "\""))
         let start = offset
         var (isEscaped, isASCII) = (false, true)
-        while offset < bytes.byteCount {
+        while true {
+            skipPlain()
+            guard offset < bytes.byteCount else { break }
             let byte = bytes.byte(at: offset)
             switch byte {
             case UInt8(ascii: "\""):
@@ -175,6 +219,35 @@ extension JSONScanner {
             }
         }
         throw error("the string does not end")
+    }
+
+    /// Moves up to the next byte of a string that has to be looked at: a quote, a backslash, a
+    /// control character, or one that is not ASCII. Eight bytes at a time.
+    @inline(__always)
+    private mutating func skipPlain() {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while bytes.byteCount - offset >= 8 {
+            let word = bytes.littleEndian(at: offset, as: UInt64.self)
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            // A high bit for each such byte. Borrows go upwards only, so the lowest bit is right.
+            let found =
+                (word | (word &- (ones &* 0x20)) | ((quote &- ones) & ~quote)
+                    | ((backslash &- ones) & ~backslash)) & (ones &* 0x80)
+            if found != 0 {
+                offset += found.trailingZeroBitCount >> 3
+                return
+            }
+            offset += 8
+        }
+        while offset < bytes.byteCount {
+            let byte = bytes.byte(at: offset)
+            if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+            {
+                return
+            }
+            offset += 1
+        }
     }
 
     /// Checks one escape, surrogate pairs as a whole.
@@ -275,28 +348,26 @@ extension JSONScanner {
         let start = offset
         let isNegative = offset < bytes.byteCount && bytes.byte(at: offset) == UInt8(ascii: "-")
         if isNegative { offset += 1 }
+        // Digits of the mantissa, up to 19 of them without leading zeros; the others count as
+        // powers of ten.
         var mantissa: UInt64 = 0
         var (digitCount, scale, isInteger) = (0, 0, true)
-        func digit(_ offset: Int) -> UInt64? {
-            guard offset < bytes.byteCount else { return nil }
-            let byte = bytes.byte(at: offset)
-            return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                ? UInt64(byte - UInt8(ascii: "0")) : nil
+        guard let first = digit() else { throw error("found \(found), expected a value") }
+        if first == 0, offset + 1 < bytes.byteCount, bytes.byte(at: offset + 1) &- 0x30 < 10 {
+            throw error("a number with a leading zero")
         }
-        guard let first = digit(offset) else { throw error("found \(found), expected a value") }
-        if first == 0, digit(offset + 1) != nil { throw error("a number with a leading zero") }
-        while let value = digit(offset) {
-            if digitCount < 19 { mantissa = mantissa * 10 + value } else { scale += 1 }
+        while let value = digit() {
+            if digitCount < 19 { mantissa = mantissa &* 10 &+ value } else { scale += 1 }
             if mantissa > 0 { digitCount += 1 }
             offset += 1
         }
         if offset < bytes.byteCount, bytes.byte(at: offset) == UInt8(ascii: ".") {
             isInteger = false
             offset += 1
-            guard digit(offset) != nil else { throw error("found \(found), expected a digit") }
-            while let value = digit(offset) {
+            guard digit() != nil else { throw error("found \(found), expected a digit") }
+            while let value = digit() {
                 if digitCount < 19 {
-                    mantissa = mantissa * 10 + value
+                    mantissa = mantissa &* 10 &+ value
                     scale -= 1
                 }
                 if mantissa > 0 { digitCount += 1 }
@@ -305,19 +376,7 @@ extension JSONScanner {
         }
         if offset < bytes.byteCount, bytes.byte(at: offset) | 0x20 == UInt8(ascii: "e") {
             isInteger = false
-            offset += 1
-            var sign = 1
-            if offset < bytes.byteCount {
-                if bytes.byte(at: offset) == UInt8(ascii: "-") { sign = -1 }
-                if sign < 0 || bytes.byte(at: offset) == UInt8(ascii: "+") { offset += 1 }
-            }
-            guard digit(offset) != nil else { throw error("found \(found), expected a digit") }
-            var exponent = 0
-            while let value = digit(offset) {
-                exponent = min(exponent * 10 + Int(value), 100_000)
-                offset += 1
-            }
-            scale += sign * exponent
+            try exponent(&scale)
         }
         if isInteger, digitCount <= 19, scale == 0, !(isNegative && mantissa == 0) {
             if isNegative, mantissa <= UInt64(Int64.max) + 1 {
@@ -338,6 +397,30 @@ extension JSONScanner {
             throw error("the number is beyond the range of a double")
         }
         return .number(value)
+    }
+
+    /// The digit at the offset; nil when there is none.
+    @inline(__always)
+    private func digit() -> UInt64? {
+        guard offset < bytes.byteCount else { return nil }
+        let value = bytes.byte(at: offset) &- 0x30
+        return value < 10 ? UInt64(value) : nil
+    }
+
+    private mutating func exponent(_ scale: inout Int) throws(JSONError) {
+        offset += 1
+        var sign = 1
+        if offset < bytes.byteCount {
+            if bytes.byte(at: offset) == UInt8(ascii: "-") { sign = -1 }
+            if sign < 0 || bytes.byte(at: offset) == UInt8(ascii: "+") { offset += 1 }
+        }
+        guard digit() != nil else { throw error("found \(found), expected a digit") }
+        var exponent = 0
+        while let value = digit() {
+            exponent = min(exponent * 10 + Int(value), 100_000)
+            offset += 1
+        }
+        scale += sign * exponent
     }
 
     private static let powersOfTen: [Double] = [

@@ -12,7 +12,7 @@ final class LiveView: Sendable {
     /// Names of the features, as bytes.
     let featureNames: [[UInt8]]
     private let shards: [Monitor<ViewShard>]
-    private let shardBits: Int
+    let shardBits: Int
     /// Touched by the projector's thread, and by copies of the state.
     private let ids: Monitor<FactIDs>
 
@@ -25,14 +25,39 @@ final class LiveView: Sendable {
         ids = Monitor(state.ids)
     }
 
-    /// Adds a fact that was made ready for this view.
-    func insert(_ fact: inout PreparedFact, id: Value?, eventTime: Timestamp, position: Int64) {
-        let shard = ViewShard.index(fact.hash, bits: shardBits)
-        let entity = shards[shard].withLock { $0.insert(&fact, plan) }
-        guard let id else { return }
-        let place = FactIDs.Place(
-            shard: shard, entity: entity, eventTime: eventTime.microseconds, position: position)
-        ids.withLock { $0.add(id, place) }
+    var shardCount: Int { shards.count }
+
+    /// Adds facts that were made ready for this view, and ends those that they name, record by
+    /// record.
+    func insert(_ facts: borrowing PreparedFacts) {
+        var next = 0
+        for naming in facts.namings {
+            while next < naming.index { next = insert(facts, next, id: nil) }
+            retract(naming.id, position: naming.position, knownTime: naming.knownTime)
+            if naming.hasFact { next = insert(facts, next, id: naming.id) }
+        }
+        while next < facts.count { next = insert(facts, next, id: nil) }
+    }
+
+    /// Answers the index of the next fact.
+    private func insert(_ facts: borrowing PreparedFacts, _ index: Int, id: Value?) -> Int {
+        let shard = ViewShard.index(facts.hashes[index], bits: shardBits)
+        let entity = shards[shard].withLock { $0.insert(facts, index, plan) }
+        if let id {
+            let place = facts.place(index, shard: shard, entity: entity, plan)
+            ids.withLock { $0.add(id, place) }
+        }
+        return index + 1
+    }
+
+    /// Adds those of some sorted facts, without ids, that are a shard's.
+    /// - Parameter limit: facts under one hold of the shard's lock.
+    func insert(_ facts: borrowing PreparedFacts, ofShard shard: Int, atOnce limit: Int) {
+        let count = facts.count(ofShard: shard)
+        for start in stride(from: 0, to: count, by: limit) {
+            let range = start..<min(start + limit, count)
+            shards[shard].withLock { $0.insert(facts, ofShard: shard, range, plan) }
+        }
     }
 
     /// Ends the facts that an id names, from a record on.
@@ -75,6 +100,23 @@ final class LiveView: Sendable {
     /// A copy of the state; what is inserted later makes its shard copy what it changes.
     var state: ViewState {
         ViewState(plan, shards: shards.map { $0.withLock { $0 } }, ids: ids.withLock { $0 })
+    }
+
+    /// The state, which is empty here afterwards: nothing is copied.
+    func take() -> ViewState {
+        let shards = shards.map { shard in
+            shard.withLock { shard in
+                let taken = shard
+                shard = ViewShard()
+                return taken
+            }
+        }
+        let ids = ids.withLock { ids in
+            let taken = ids
+            ids = FactIDs()
+            return taken
+        }
+        return ViewState(plan, shards: shards, ids: ids)
     }
 
     /// Entities, facts, and bytes of memory.

@@ -40,6 +40,7 @@ public final class OnlineStore: Projection {
     private let catalog: CatalogProjection
     private let root: String
     private let files: any FileSystem
+    private let options: FoldOptions
     private let live: Monitor<LiveState>
     /// What `prepare` folded, until it is taken.
     private let prepared = Monitor<FeatureFold.Prepared?>(nil)
@@ -51,15 +52,17 @@ public final class OnlineStore: Projection {
     /// Opens the live generation of a directory.
     /// - Parameter root: `DIR/projections/online`.
     public init(
-        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem
+        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem,
+        options: FoldOptions = FoldOptions()
     ) throws {
         self.log = log
         self.catalog = catalog
         self.root = root
         self.files = files
+        self.options = options
         let generation = catalog.catalog.generation(of: name)
         let opened = try Self.open(log, catalog.catalog, generation, root, files)
-        live = Monitor(LiveState(opened.state))
+        live = Monitor(LiveState(opened.state, options))
         snapshotProblem = opened.problem
     }
 
@@ -124,6 +127,8 @@ public final class OnlineStore: Projection {
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
         if frame.streamID == .catalog {
+            // What waits belongs to the definitions before.
+            advance(to: frame.basePosition)
             try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
@@ -165,7 +170,8 @@ public final class OnlineStore: Projection {
                 pinned.definitions, shardBits: Self.shardBits, reusing: old.fold,
                 prepared: prepared.withLock { $0.take() }, log: log, upTo: end)
         let next = LiveState(
-            State(generation: old.generation, pinned: pinned, fold: fold, position: end))
+            State(generation: old.generation, pinned: pinned, fold: fold, position: end),
+            options)
         live.withLock { $0 = next }
     }
 
@@ -225,7 +231,7 @@ public final class OnlineStore: Projection {
             "a generation at \(candidate.position.value) is swapped in at \(position.value)")
         try save(candidate)
         try record(candidate.generation)
-        let next = LiveState(candidate)
+        let next = LiveState(candidate, options)
         live.withLock { $0 = next }
     }
 }

@@ -10,6 +10,8 @@ public struct FeatureFold: Sendable {
     /// In the order of `definitions.views`.
     public private(set) var views: [ViewState]
     private var router: RecordRouter
+    /// What one frame has for each view; reused.
+    private var facts: [PreparedFacts]
 
     /// Records that their stream's definition could not read, by stream: those appended before
     /// the stream was declared.
@@ -25,6 +27,7 @@ public struct FeatureFold: Sendable {
                 ViewPlan(view, stream: definitions.stream(of: view)), shardBits: shardBits)
         }
         router = RecordRouter(definitions, views.map(\.plan))
+        facts = Array(repeating: PreparedFacts(), count: views.count)
     }
 
     /// A fold whose views were folded elsewhere.
@@ -36,6 +39,7 @@ public struct FeatureFold: Sendable {
         self.views = views
         router = RecordRouter(definitions, views.map(\.plan))
         router.unreadable = unreadable
+        facts = Array(repeating: PreparedFacts(), count: views.count)
     }
 
     /// The streams whose records it folds.
@@ -51,17 +55,11 @@ public struct FeatureFold: Sendable {
     public mutating func apply(
         _ frame: borrowing FrameView, stream: String, within positions: Range<Position>? = nil
     ) {
-        var router = RecordRouter()
-        swap(&router, &self.router)
-        defer { swap(&router, &self.router) }
-        router.route(frame, stream: stream, within: positions) { view, position, slots, event in
-            switch event {
-            case .fact(let eventTime, let knownTime, let id):
-                views[view].apply(
-                    slots, eventTime: eventTime, position: position, knownTime: knownTime, id: id)
-            case .retraction(let id, let knownTime):
-                views[view].retract(id, position: position, knownTime: knownTime)
-            }
+        router.prepare(
+            FrameHead(frame), frame.body, stream: stream, within: positions, into: &facts)
+        for view in views.indices where !facts[view].isEmpty {
+            views[view].apply(facts[view])
+            facts[view].removeAll()
         }
     }
 
@@ -74,18 +72,38 @@ public struct FeatureFold: Sendable {
 extension FeatureFold {
     /// Folds a stretch of the log, of the streams that its views read. The bounds may lie within
     /// frames.
-    /// - Parameter progress: called now and then with the position reached.
+    /// - Parameters:
+    ///   - progress: called now and then with the position reached.
     public mutating func fold(
         _ log: Log, from start: Position = Position(0), upTo end: Position,
-        progress: ((Position) -> Void)? = nil
+        options: FoldOptions = FoldOptions(), progress: ((Position) -> Void)? = nil
     ) throws {
         let names = Dictionary(
             log.streams().filter { reads($0.name.name) }.map { ($0.id, $0.name.name) },
             uniquingKeysWith: { first, _ in first })
         if names.isEmpty || start >= end { return }
+        guard end.value - start.value >= options.shortStretch else {
+            try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
+                if let name = names[frame.streamID] {
+                    apply(frame, stream: name, within: start..<end)
+                }
+                progress?(frame.basePosition)
+                return true
+            }
+            return
+        }
+        // Moved there and back: while both had them, every change would copy.
+        let sharded = ShardedFold(
+            definitions, views.map { LiveView($0) }, unreadable: unreadable, options)
+        views = []
+        defer {
+            sharded.flush()
+            router.unreadable = sharded.unreadable
+            views = sharded.takeViews()
+        }
         try log.read(from: start, upTo: end, streams: Set(names.keys)) { frame in
             if let name = names[frame.streamID] {
-                apply(frame, stream: name, within: start..<end)
+                _ = sharded.hold(frame, stream: name, within: start..<end)
             }
             progress?(frame.basePosition)
             return true

@@ -1,6 +1,6 @@
 import VarveBytes
 public import VarveLog
-import VarveSystem
+public import VarveSystem
 
 /// The thread that feeds committed frames to projections, each from where it stands.
 ///
@@ -34,6 +34,11 @@ public final class Projector: Sendable {
         /// Since when projections have taken in records that they were not asked to show; nil when
         /// they have been.
         var staleSince: ContinuousClock.Instant?
+        /// Since when they have taken in records that are in no snapshot; nil when there are none.
+        var unsavedSince: ContinuousClock.Instant?
+        /// When the log accepted the first record that projections have not taken in, or earlier;
+        /// nil when they have taken in all.
+        var behindSince: Timestamp?
 
         /// Whether one of some projections will not get to a position.
         func isStuck(_ names: [String], below position: Position) -> Bool {
@@ -46,8 +51,8 @@ public final class Projector: Sendable {
     private let log: Log
     private let state = Monitor(State())
     private let thread: Monitor<WorkerThread?>
-    /// Records after which projections are saved while the log is being followed.
-    private let saveEvery: Int64
+    private let schedule: SnapshotSchedule
+    private let clock: any Clock
     /// How long what projections show of themselves on disk may lag behind.
     private let refreshEvery: Duration
 
@@ -56,14 +61,17 @@ public final class Projector: Sendable {
 
     /// A projector of a log, not running yet.
     /// - Parameters:
-    ///   - saveEvery: records between snapshots.
+    ///   - schedule: when projections are saved while records come.
     ///   - refreshEvery: time between refreshes while records come.
+    ///   - clock: the log's, to tell how far behind projections are.
     public init(
-        _ log: Log, saveEvery: Int64 = 1_000_000, refreshEvery: Duration = .seconds(60)
+        _ log: Log, schedule: SnapshotSchedule = SnapshotSchedule(),
+        refreshEvery: Duration = .seconds(60), clock: any Clock = SystemClock()
     ) {
         self.log = log
-        self.saveEvery = saveEvery
+        self.schedule = schedule
         self.refreshEvery = refreshEvery
+        self.clock = clock
         thread = Monitor(nil)
     }
 
@@ -76,11 +84,13 @@ public final class Projector: Sendable {
             state.position = projections.map(\.position).min() ?? Position(0)
             state.savedAt = state.position
         }
-        let state = state
+        let (state, clock) = (state, clock)
+        if log.commitPosition > position { state.withLock { $0.behindSince = clock.now() } }
         log.onCommit { _ in
+            let now = clock.now()
             // Under the lock: between the thread's look at the commit position and its wait, a
             // signal would be lost.
-            state.withLock { _ in }
+            state.withLock { $0.behindSince = $0.behindSince ?? now }
             state.wakeAll()
         }
         let worker = WorkerThread(name: "projector") { [self] in run() }
@@ -122,6 +132,23 @@ public final class Projector: Sendable {
 
     /// The end of what every projection that is not blocked has taken in.
     public var position: Position { state.withLock { $0.position } }
+
+    /// Where projections resume after a crash: they need the log from here on. The start, when one
+    /// stands still or could not be saved; `name` says which.
+    public var resumePosition: (position: Position, name: String) {
+        state.withLock { state in
+            let troubled = state.blocked.keys.sorted().first ?? state.unsaved.keys.sorted().first
+            if let troubled { return (Position(0), "projection \(troubled), which is in trouble,") }
+            return (state.savedAt, "a restart")
+        }
+    }
+
+    /// How long the oldest record has been in the log that some projection has not taken in;
+    /// rather too long than too short. Zero when there is none.
+    public var lag: Duration {
+        guard let since = state.withLock({ $0.behindSince }) else { return .zero }
+        return .microseconds(max(0, clock.now().microseconds &- since.microseconds))
+    }
 
     /// Waits until every record below a position is in some projections.
     /// - Parameter names: those that matter; nil: all.
@@ -166,12 +193,14 @@ public final class Projector: Sendable {
 
     private func run() {
         while true {
-            let stale = state.withLock { $0.staleSince }
+            let (stale, unsaved) = state.withLock { ($0.staleSince, $0.unsavedSince) }
+            let due = [stale.map { $0 + refreshEvery }, unsaved.map { $0 + schedule.interval }]
+                .compactMap(\.self).min()
             let (from, tasks, isStopping) = state.wait(
                 until: { [log] state in
-                    state.phase == .stopping || !state.tasks.isEmpty || log.commitPosition > state.position
-                },
-                timeout: stale.map { max(.zero, ContinuousClock.now.duration(to: $0 + refreshEvery)) }
+                    state.phase == .stopping || !state.tasks.isEmpty
+                        || log.commitPosition > state.position
+                }, timeout: due.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
             ) { state in
                 defer { state.tasks = [] }
                 return (state.position, state.tasks, state.phase == .stopping)
@@ -181,8 +210,12 @@ public final class Projector: Sendable {
             let commit = log.commitPosition
             if commit > from {
                 advance(from: from, to: min(commit, Position(from.value + Self.positionsPerRound)))
-                state.withLock { $0.staleSince = $0.staleSince ?? .now }
+                state.withLock {
+                    $0.staleSince = $0.staleSince ?? .now
+                    $0.unsavedSince = $0.unsavedSince ?? .now
+                }
             }
+            saveIfDue()
             if let stale, stale.duration(to: .now) >= refreshEvery {
                 state.withLock { $0.staleSince = nil }
                 writeEach { try $0.refresh() }
@@ -199,8 +232,11 @@ public final class Projector: Sendable {
     private func advance(from start: Position, to end: Position) {
         var names: [StreamID: String] = [:]
         var running = healthy()
+        // Whatever is not among these records was accepted later.
+        var newest: Timestamp?
         do {
             try log.read(from: start, upTo: end) { frame in
+                newest = frame.ingestTime
                 let id = frame.streamID
                 let name = names[id] ?? log.stream(id)?.name.name ?? ""
                 names[id] = name
@@ -224,14 +260,30 @@ public final class Projector: Sendable {
             running = []
         }
         for projection in running where projection.position < end { projection.advance(to: end) }
-        let isDue = state.withLock { state in
+        state.withLock { state in
             state.position = end
-            if end.value - state.savedAt.value < saveEvery { return false }
-            state.savedAt = end
-            return true
+            // Under the lock, so that a commit after this look finds nothing and sets its own time.
+            state.behindSince = log.commitPosition > end ? newest ?? state.behindSince : nil
         }
         state.wakeAll()
-        if isDue { writeEach { try $0.save() } }
+    }
+
+    /// Saves projections when enough has happened, or enough time has passed since something did.
+    private func saveIfDue() {
+        let due: Position? = state.withLock { state in
+            guard let since = state.unsavedSince,
+                state.position.value - state.savedAt.value >= schedule.records
+                    || since.duration(to: .now) >= schedule.interval
+            else { return nil }
+            return state.position
+        }
+        guard let due else { return }
+        writeEach { try $0.save() }
+        // Only now: retention removes what is below it.
+        state.withLock { state in
+            state.savedAt = due
+            state.unsavedSince = nil
+        }
     }
 
     private func writeEach(_ write: (any Projection) throws -> Void) {
@@ -250,6 +302,24 @@ public final class Projector: Sendable {
 
     private func block(_ projection: any Projection, _ reason: String) {
         state.withLock { $0.blocked[projection.name] = reason }
+    }
+}
+
+/// When projections are saved while records come, besides when a node stops: what a restart has to
+/// read again.
+public struct SnapshotSchedule: Sendable, Equatable {
+    /// After so many records since the last time.
+    public var records: Int64 = 1_000_000
+    /// So long after the first record that is not saved.
+    public var interval = Duration.seconds(300)
+
+    /// A million records, five minutes.
+    public init() {}
+
+    /// After so many records, or so much time.
+    public init(records: Int64, interval: Duration = .seconds(300)) {
+        self.records = records
+        self.interval = interval
     }
 }
 

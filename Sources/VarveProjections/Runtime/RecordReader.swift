@@ -15,10 +15,11 @@ public struct RecordReader: Sendable {
         case retraction(Value, knownTime: Timestamp)
     }
 
-    private let decoder: RecordDecoder
+    let decoder: RecordDecoder
     /// Records that the definition could not read: those appended before the stream was declared.
     public var unreadable: Unreadable?
-    private var slots: [Value] = []
+    private var values: [Value] = []
+    private var cells = RecordCells()
     private var scratch: [UInt8] = []
 
     /// A reader of every field.
@@ -40,25 +41,45 @@ public struct RecordReader: Sendable {
         _ frame: borrowing FrameView, within positions: Range<Position>? = nil,
         _ deliver: (borrowing LogRecord, borrowing [Value], Event) -> Void
     ) {
+        var values: [Value] = []
+        swap(&values, &self.values)
+        defer { swap(&values, &self.values) }
+        let decoder = decoder
+        readCells(FrameHead(frame), frame.body, within: positions) { record, cells, event in
+            if let value = record.view.value {
+                decoder.values(cells, of: value, into: &values)
+            } else {
+                values.removeAll(keepingCapacity: true)
+            }
+            deliver(record, values, event)
+        }
+    }
+
+    /// The same without making values of fields.
+    mutating func readCells(
+        _ frame: FrameHead, _ body: RawSpan, within positions: Range<Position>? = nil,
+        _ deliver: (borrowing LogRecord, borrowing RecordCells, Event) -> Void
+    ) {
         if frame.isQuarantined { return }
         // Taken out and put back, as the closure below must not hold `self`.
-        var (slots, scratch, unreadable) = ([Value](), [UInt8](), self.unreadable)
-        swap(&slots, &self.slots)
+        var (cells, scratch, unreadable) = (RecordCells(), [UInt8](), self.unreadable)
+        swap(&cells, &self.cells)
         swap(&scratch, &self.scratch)
         defer {
-            swap(&slots, &self.slots)
+            swap(&cells, &self.cells)
             swap(&scratch, &self.scratch)
             self.unreadable = unreadable
         }
+        let decoder = decoder
         var (next, last) = (frame.basePosition.value, frame.basePosition.value)
         last += Int64(frame.count)
         do {
-            try frame.forEachRecord(scratch: &scratch) { record in
+            try frame.forEachRecord(of: body, scratch: &scratch) { record in
                 next = record.position.value + 1
                 if let positions, !positions.contains(record.position) { return }
                 do {
-                    let event = try event(record, &slots)
-                    deliver(record, slots, event)
+                    let event = try Self.event(record, decoder, &cells)
+                    deliver(record, cells, event)
                 } catch {
                     unreadable.note(1, record.position, "\(error)")
                 }
@@ -74,24 +95,24 @@ public struct RecordReader: Sendable {
     }
 
     /// What a record says.
-    private func event(
-        _ record: borrowing LogRecord, _ slots: inout [Value]
+    private static func event(
+        _ record: borrowing LogRecord, _ decoder: RecordDecoder, _ cells: inout RecordCells
     ) throws(RecordRefusal) -> Event {
         guard let value = record.view.value else {
-            slots.removeAll(keepingCapacity: true)
             return .retraction(
                 try decoder.retractedID(key: record.view.key), knownTime: record.ingestTime)
         }
-        try decoder.decode(value, into: &slots)
-        let eventTime = try decoder.eventTime(slots, timestamp: record.view.timestamp)
+        try decoder.decode(value, into: &cells)
+        let eventTime = try decoder.eventTime(cells, timestamp: record.view.timestamp)
         let knownTime = decoder.knownTime(
-            slots, eventTime: eventTime, ingestTime: record.ingestTime)
+            cells, eventTime: eventTime, ingestTime: record.ingestTime)
         if record.view.hasHeader(RecordDecoder.retractHeader) {
-            return .retraction(try decoder.retractedID(slots), knownTime: knownTime)
+            return .retraction(
+                try decoder.retractedID(cells, of: value), knownTime: knownTime)
         }
-        return .fact(eventTime: eventTime, knownTime: knownTime, id: decoder.id(slots))
+        return .fact(
+            eventTime: eventTime, knownTime: knownTime, id: decoder.id(cells, of: value))
     }
-
 }
 
 extension RecordReader {
@@ -106,6 +127,11 @@ extension RecordReader {
 }
 
 extension RecordReader.Unreadable? {
+    /// Adds what was not read after it.
+    mutating func note(_ later: RecordReader.Unreadable) {
+        note(later.count, later.position, later.reason)
+    }
+
     /// Counts records that cannot be read, the first of them at a position.
     mutating func note(_ count: Int, _ position: Position, _ reason: String) {
         if let known = self {

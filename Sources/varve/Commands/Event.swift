@@ -59,7 +59,7 @@ struct EventTimes {
         guard (try? scanner.beginObject()) != nil else { return nil }
         while let name = (try? scanner.nextName()) ?? nil {
             guard let scalar = try? scanner.scalar() else { return nil }
-            if scanner.matches(name, field), case .string(let text) = scalar {
+            if scanner.matches(name, field.raw), case .string(let text) = scalar {
                 return (try? scanner.text(text)).flatMap { Timestamp(parsing: $0) }
             }
         }

@@ -17,6 +17,11 @@ let nodeCommands = [
                 "where Kafka clients connect (default 127.0.0.1; others need users)"),
             .init("advertise", "HOST", "what Kafka clients are told to connect to (default: host)"),
             .init("no-auto-create", nil, "do not create streams that producers name"),
+            .init(
+                "snapshot-seconds", "S",
+                "save projections so long after records that are not saved (default 300)"),
+            .init(
+                "snapshot-records", "N", "save them after so many records (default 1000000)"),
         ],
         example: "varve serve --dir /var/lib/varve --kafka-port 9092 --http-port 8080"
     ) { invocation in try serve(invocation) },
@@ -30,7 +35,26 @@ let nodeCommands = [
             return ExitCode.success
         }
     },
+    Command(
+        "retention", "Removes now what retention lets go; says why other segments stay",
+        example: "varve retention"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let json = try session.json("POST", "/v1/retention")
+            if invocation.wantsJSON { show(json.pretty) } else { showRetention(json) }
+            return ExitCode.success
+        }
+    },
 ]
+
+private func showRetention(_ json: JSON) {
+    show(
+        "\(json.text("removed_segments")) segments removed, \(json.text("removed_bytes")) bytes of"
+            + " record batches")
+    for item in json["kept"]?.arrayValue ?? [] {
+        show("\(item.text("segments")) kept: \(item.text("reason"))")
+    }
+}
 
 private func serve(_ invocation: Invocation) throws -> Int32 {
     var options = NodeOptions(directory: invocation.directory)
@@ -40,6 +64,17 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     options.httpPort = try port(invocation, "http-port", options.httpPort)
     options.respPort = try port(invocation, "resp-port", options.respPort)
     options.createsStreams = !invocation.has("no-auto-create")
+    let snapshots = SnapshotSchedule()
+    let seconds = try invocation.integer(
+        "snapshot-seconds", default: Int(snapshots.interval.components.seconds))
+    let records = try invocation.integer("snapshot-records", default: Int(snapshots.records))
+    guard seconds > 0, records > 0 else {
+        throw CommandError.usage(
+            "--snapshot-seconds is \(seconds) and --snapshot-records \(records), expected at"
+                + " least 1")
+    }
+    options.snapshots = SnapshotSchedule(
+        records: Int64(records), interval: .seconds(seconds))
     // Before any other thread exists: they all inherit that these signals are not for them.
     let signal = try TerminationSignal()
     ProcessMemory.keepFreedBlocks()

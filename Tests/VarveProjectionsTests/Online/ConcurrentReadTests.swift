@@ -67,8 +67,12 @@ import VarveTestSupport
         try log.apply(history.document.text)
         let catalog = try CatalogProjection(log.log)
         let root = "\(log.root.path)/online"
-        let online = try OnlineStore(log.log, catalog, root: root, files: PosixFileSystem())
-        let projector = Projector(log.log, saveEvery: 100)
+        // Few records at once, so that pieces and shards are many.
+        var options = FoldOptions(threads: 3)
+        (options.pieceRecords, options.heldRecords) = (3, 9)
+        let online = try OnlineStore(
+            log.log, catalog, root: root, files: PosixFileSystem(), options: options)
+        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 100))
         projector.start([catalog, online])
         #expect(projector.wait(for: log.log.commitPosition))
         let keys = history.definitions.views.map { view in

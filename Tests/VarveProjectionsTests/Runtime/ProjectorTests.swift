@@ -199,7 +199,7 @@ import VarveTestSupport
 
     @Test func `projections are saved every so many records`() throws {
         let recorder = Recorder("a")
-        let projector = Projector(log.log, saveEvery: 10)
+        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 10))
         projector.start([recorder])
         for _ in 0..<10 {
             try append(3)
@@ -213,7 +213,7 @@ import VarveTestSupport
 
     @Test func `a projection whose snapshot cannot be written goes on, and says so`() throws {
         let (bad, good) = (Recorder("bad", savesFail: true), Recorder("good"))
-        let projector = Projector(log.log, saveEvery: 1)
+        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 1))
         projector.start([bad, good])
         try append(5)
         #expect(projector.wait(for: log.log.commitPosition))

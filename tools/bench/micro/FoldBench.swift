@@ -1,3 +1,4 @@
+import Glibc
 import VarveBytes
 import VarveFeatures
 import VarveFormats
@@ -62,12 +63,12 @@ struct FoldBench {
     /// A record of about 180 bytes; time moves on by 20 ms each.
     private func value(_ number: Int) -> [UInt8] {
         // Spread like a hash, the same on every run.
-        let mixed = UInt64(number) &* 0x9E37_79B9_7F4A_7C15 >> 20
+        let mixed = (UInt64(number) &* 0x9E37_79B9_7F4A_7C15) >> 20
         let time = Timestamp(microseconds: 1_760_000_000_000_000 + Int64(number) * 20_000)
         let cents = mixed % 20_000
         let text =
             "{\"time\":\"\(time)\",\"user\":\"u\(mixed % UInt64(keys))\",\"merchant\":\"merchant-"
-            + "\(mixed >> 8 % 20_000)\",\"country\":\"\(["DE", "FR", "US", "JP"][Int(mixed % 4)])\","
+            + "\((mixed >> 8) % 20_000)\",\"country\":\"\(["DE", "FR", "US", "JP"][Int(mixed % 4)])\","
             + "\"amount\":\(cents / 100).\(10 + cents % 90),\"fee\":0.\(10 + mixed % 90),"
             + "\"items\":\(1 + mixed % 9),\"card\":true,\"channel\":\"web\"}"
         return Array(text.utf8)
@@ -94,11 +95,22 @@ struct FoldBench {
         // Everything once beforehand, so that the files are in memory.
         var warm = FeatureFold(definitions)
         try warm.fold(log, upTo: Position(min(log.commitPosition.value, 50_000)))
-        var fold = FeatureFold(definitions, shardBits: 6)
-        let spent = try seconds { try fold.fold(log, upTo: log.commitPosition) }
-        row(
-            "fold \(records) records of \(bytes) B into 3 views, 12 features, one thread",
-            "\(Int(Double(records) / spent)) records/s")
+        var fold = FeatureFold(definitions)
+        let cores = ProcessEnvironment.coreCount
+        for threads in cores > 1 ? [1, cores] : [1] {
+            fold = FeatureFold(definitions, shardBits: 6)
+            let used = Glibc.clock()
+            let spent = try seconds {
+                try fold.fold(
+                    log, upTo: log.commitPosition, options: FoldOptions(threads: threads))
+            }
+            let cpu = Double(Glibc.clock() - used) / 1e6
+            row(
+                "fold \(records) records of \(bytes) B into 3 views, 12 features,"
+                    + " threads: \(threads)",
+                "\(Int(Double(records) / spent)) records/s,"
+                    + " \(Int(cpu / Double(records) * 1e9)) ns of CPU each")
+        }
         for state in fold.views {
             row(
                 "memory of \(state.plan.view.name): \(state.keyCount) keys, \(state.factCount) facts",
@@ -146,7 +158,7 @@ struct FoldBench {
         let count = 1_050_000
         let step = Int64(86_400_000_000 / 1_000_000)
         for number in 0..<count {
-            let mixed = UInt64(number) &* 0x9E37_79B9_7F4A_7C15 >> 40
+            let mixed = (UInt64(number) &* 0x9E37_79B9_7F4A_7C15) >> 40
             let time = Timestamp(microseconds: Int64(number) * step)
             state.apply(
                 [.int64(1), .float64(Double(mixed) / 100)], eventTime: time,
