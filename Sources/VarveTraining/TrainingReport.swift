@@ -33,13 +33,14 @@ public struct TrainingReport {
             <h1>Training set \(escaped(text("id")))</h1>
             <p>\(rows) rows of service <code>\(escaped(text("service")))</code>, mode
             \(escaped(text("mode"))), basis \(escaped(text("basis"))), definitions
-            <code>\(escaped(String((manifest["definitions"]?["digest"]?.stringValue ?? "").prefix(16))))</code>.
+            <code>\(escaped(digest))</code>.
             \(asserted)</p>
             \(unreadable)
             <h2>Leak meter</h2>
-            <p>Cells that would differ if late and corrected data were used (<i>corrected</i>), and if
-            each row were joined with the newest values of its key (<i>newest</i>).</p>
-            <table><tr><th>column</th><th class="n">corrected</th><th class="n">newest</th><th></th></tr>
+            <p>Cells that would differ if late and corrected data were used (<i>corrected</i>),
+            and if each row were joined with the newest values of its key (<i>newest</i>).</p>
+            <table><tr><th>column</th><th class="n">corrected</th><th class="n">newest</th>
+            <th></th></tr>
             \(columns.map { leakRow($0, rows) }.joined(separator: "\n"))
             </table>
             <h2>Distributions</h2>
@@ -51,6 +52,11 @@ public struct TrainingReport {
             """
     }
 
+    /// The beginning of the definitions' digest.
+    private var digest: String {
+        String((manifest["definitions"]?["digest"]?.stringValue ?? "").prefix(16))
+    }
+
     private var asserted: String {
         let streams = (manifest["asserted_streams"]?.arrayValue ?? []).compactMap(\.stringValue)
         if streams.isEmpty { return "Known times are the log's own." }
@@ -60,8 +66,8 @@ public struct TrainingReport {
 
     private var unreadable: String {
         (manifest["unreadable"]?.objectValue ?? []).map { stream in
-            "<p>\(stream.value.text) records of <code>\(escaped(stream.name))</code> below the basis "
-                + "cannot be read by its definition, and are in no cell.</p>"
+            "<p>\(stream.value.text) records of <code>\(escaped(stream.name))</code> below the "
+                + "basis cannot be read by its definition, and are in no cell.</p>"
         }.joined()
     }
 
@@ -113,8 +119,9 @@ public struct TrainingReport {
             let left = (bounds[index] - low) / span * width
             let step = max((bounds[index + 1] - bounds[index]) / span * width, 2.7)
             let tall = densities[index] / top * height
-            return "<rect x=\"\(short(left))\" y=\"\(short(height - tall))\" width=\"\(short(step))\""
-                + " height=\"\(short(tall))\" fill=\"#2c7fb8\" stroke=\"#fff\" stroke-width=\".5\"/>"
+            return #"<rect x="\#(short(left))" y="\#(short(height - tall))""#
+                + #" width="\#(short(step))" height="\#(short(tall))""#
+                + ##" fill="#2c7fb8" stroke="#fff" stroke-width=".5"/>"##
         }
         return """
             <svg width="275" height="88" font-size="10" fill="#555">\(bars.joined())
