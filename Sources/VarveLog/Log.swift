@@ -22,7 +22,7 @@ public final class Log: Sendable {
     private let statistics: AppendStatistics
     private let appender: Appender
     private let keeper: SegmentKeeper
-    private let removeSegments: @Sendable (RetentionPlan) throws(LogError) -> Void
+    private let removeSegments: @Sendable (RetentionPlan) throws(LogError) -> RetentionPlan
     /// One retention at a time.
     private let retention = Monitor(())
     private let thread: WorkerThread
@@ -170,16 +170,15 @@ public final class Log: Sendable {
         (try? reader.firstOffset(atOrAfter: time, in: stream)) ?? nil
     }
 
-    /// Removes what the rules let go, whole segments from the beginning; keeps everything that is
-    /// needed by a hold. Answers what was removed and why no more was.
+    /// Removes what the rules let go, whole segments; keeps everything that is needed by a hold.
+    /// Answers what was removed and why no more was.
     @discardableResult
     public func retain(
         rules: [StreamName: RetentionRule], holds: [RetentionHold], now: Timestamp
     ) throws -> RetentionPlan {
         try retention.withLock { _ in
             let plan = try reader.planRetention(rules: rules, holds: holds, now: now)
-            try removeSegments(plan)
-            return plan
+            return try removeSegments(plan)
         }
     }
 

@@ -212,8 +212,8 @@ public struct LogCore: Sendable {
         }
     }
 
-    /// Removes the segments of a retention plan.
-    public func remove(_ plan: RetentionPlan) throws(LogError) {
+    /// Removes the records of a retention plan's segments; answers what was removed.
+    public func remove(_ plan: RetentionPlan) throws(LogError) -> RetentionPlan {
         try reader.remove(plan, writer.directory, writer.files)
     }
 

@@ -87,11 +87,10 @@ final class LogState: Sendable {
         tree.sealed(base: ended.base)
     }
 
-    /// Has readers forget the segments before a number.
-    func removeSegments(before number: Int, startOffsets: [Int64]) {
-        let gone = withIndex { $0.segments.prefix { $0.number < number }.map(\.number) }
-        index.withLock { $0.removeSegments(before: number, startOffsets: startOffsets) }
-        for number in gone { cache.drop(number) }
+    /// Has readers let go of the records of a sealed segment.
+    func retire(_ number: Int, rows: [SealedFooter.StreamRow]) {
+        index.withLock { $0.retire(number, rows: rows) }
+        cache.drop(number)
     }
 
     func fail(_ error: AppendError) {

@@ -16,7 +16,7 @@ extension Node {
         guard KafkaTopics.isValid(name) else {
             throw NodeError.badRequest(KafkaRefusal.invalidName(name).message)
         }
-        guard log.stream(stream) != nil || createsStreams || stream.isReserved else {
+        guard isSeen(stream) || createsStreams || gate.isDeclared(name) || stream.isReserved else {
             throw NodeError.notFound(
                 "there is no stream \(name), and this node creates none on its own"
                     + " (--no-auto-create): create the topic, or declare the stream")
@@ -32,7 +32,7 @@ extension Node {
             let header = try RecordBatchHeader(reading: batch.raw)
             switch gate.judge(batch.raw, header: header, stream: stream) {
             case .accept(let flags):
-                try log.createStreams([stream])
+                if !isSeen(stream) { try show(stream) }
                 guard let id = log.stream(stream)?.id else { continue }
                 let placed = try log.append(batch, to: id, flags: flags)
                 end = Position(placed.basePosition.value + Int64(placed.count))
@@ -45,6 +45,21 @@ extension Node {
             }
         }
         return (end, appended)
+    }
+
+    /// Whether a stream is there, and was not deleted by a Kafka client.
+    private func isSeen(_ stream: StreamName) -> Bool {
+        log.stream(stream) != nil && topics.topic(stream.name).shows(stream.partition)
+    }
+
+    /// Creates a stream, or takes a deleted one into use again, from its end on.
+    private func show(_ stream: StreamName) throws {
+        if log.stream(stream) == nil { try log.createStreams([stream]) }
+        do throws(KafkaRefusal) {
+            try topics.make(stream.name, 1, settings: [:])
+        } catch {
+            throw NodeError.refused(error.message)
+        }
     }
 
     /// Records in one batch of `append`.

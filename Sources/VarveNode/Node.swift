@@ -24,6 +24,8 @@ public final class Node: Sendable {
     /// Where training sets put facts that exceed their memory, in files without names.
     let spillDirectory: String
     let gate: StreamGate
+    /// How clients see topics: those that were deleted are hidden.
+    let topics: BrokerCatalog
     let metrics = NodeMetrics()
     /// Whether appending to a stream that does not exist creates it.
     let createsStreams: Bool
@@ -33,6 +35,8 @@ public final class Node: Sendable {
     let idsInFlight = Monitor<Set<String>>([])
     /// Applies of definitions come one after the other: each is planned against the one before.
     let applying = Monitor(())
+    /// What retention did last.
+    let retention = Monitor<RetentionReport?>(nil)
     /// So do rebuilds: each makes the generation after the live one.
     let rebuilding = Monitor(())
 
@@ -59,14 +63,23 @@ public final class Node: Sendable {
             catalog = try CatalogProjection(log)
             registry = try RegistryProjection(
                 log, cache: "\(projections)/artifacts", files: files)
-            online = try OnlineStore(log, catalog, root: "\(projections)/online", files: files)
+            // A store that is not kept stands at the start of the log, follows nothing and writes
+            // nothing; a directory that does not exist has no snapshot to read.
+            online = try OnlineStore(
+                log, catalog,
+                root: options.keepsOnline ? "\(projections)/online" : "\(projections)/no-online",
+                files: files)
             offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
             monitoring = MonitoringProjection(registry)
-            try monitoring.resume(log)
+            if options.keepsOnline { try monitoring.resume(log) }
             gate = StreamGate(try catalog.catalog.definitions())
+            topics = try BrokerCatalog(log)
             models = ModelCache(registry)
             projector = Projector(log, schedule: options.snapshots, clock: clock)
-            projector.start([catalog, registry, online, offline, monitoring])
+            projector.start(
+                options.keepsOnline
+                    ? [catalog, registry, online, offline, monitoring]
+                    : [catalog, registry, offline])
         } catch {
             try? log.close()
             throw error

@@ -18,6 +18,11 @@ public struct NodeOptions: Sendable {
     public var respPort: UInt16 = 6379
     /// Whether a producer may create a stream by writing to it.
     public var createsStreams = true
+    /// How often a server looks for segments that retention lets go.
+    public var retentionEvery = Duration.seconds(300)
+    /// Whether the features that are served online are kept in memory. A process that only builds
+    /// training sets needs none of them, and opens a directory without reading their snapshot.
+    public var keepsOnline = true
     public var log = LogOptions()
     /// When projections are saved while records come.
     public var snapshots = SnapshotSchedule()

@@ -10,6 +10,7 @@ public final class NodeServer: Sendable {
     private let kafka: KafkaServer
     private let http: HTTPServer
     private let resp: RESPServer
+    private let retention: RetentionKeeper
     private let host: String
     private let localHost: String
 
@@ -30,6 +31,7 @@ public final class NodeServer: Sendable {
         kafkaOptions.host = address.text
         kafkaOptions.advertisedHost = options.advertisedHost ?? options.host
         kafkaOptions.token = token
+        kafkaOptions.catalog = node.topics
         kafkaOptions.port = options.kafkaPort
         kafkaOptions.createsTopics = options.createsStreams
         kafkaOptions.groupsDirectory = "\(options.directory)/groups"
@@ -68,6 +70,7 @@ public final class NodeServer: Sendable {
             kafka.stop()
             throw error
         }
+        retention = RetentionKeeper(node, every: options.retentionEvery, report: report)
         kafka.report(to: node.metrics)
         http.report(to: node.metrics)
         resp.report(to: node.metrics)
@@ -123,6 +126,7 @@ public final class NodeServer: Sendable {
 
     /// Answers what was accepted, and closes the listeners; the node is closed after it.
     public func stop() {
+        retention.stop()
         resp.stop()
         http.stop()
         kafka.stop()

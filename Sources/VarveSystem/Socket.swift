@@ -96,6 +96,9 @@ public final class Socket: Sendable {
         return done
     }
 
+    /// Whether bytes, or the end, can be read at this moment.
+    public var hasInput: Bool { descriptor.waitUntilReady(Int16(POLLIN), timeout: .zero) }
+
     /// Tells the peer that nothing more will be written; reading goes on.
     public func finishWriting() { _ = shutdown(descriptor.number, Int32(SHUT_WR)) }
 

@@ -124,10 +124,10 @@ extension Descriptor {
     }
 
     /// Waits until one of the events has happened; false when time is up.
-    /// - Parameter timeout: nil waits for as long as it takes.
+    /// - Parameter timeout: nil waits for as long as it takes, zero not at all.
     func waitUntilReady(_ events: Int16, timeout: Duration?) -> Bool {
         var entry = pollfd(fd: number, events: events, revents: 0)
-        let milliseconds = timeout.map { max(1, $0.wholeMilliseconds) } ?? -1
+        let milliseconds = timeout.map { $0 == .zero ? 0 : max(1, $0.wholeMilliseconds) } ?? -1
         while true {
             // Safe: the kernel reads and fills the local structure.
             let ready = unsafe poll(&entry, 1, milliseconds)

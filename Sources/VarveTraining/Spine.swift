@@ -20,8 +20,11 @@ public struct Spine: Sendable {
 
     /// The newest T; the distant past without rows.
     public var newestTime: Timestamp {
-        guard let times = table[timeColumn] else { return .distantPast }
-        return (0..<table.rowCount).compactMap { times.timestamp($0) }.max() ?? .distantPast
+        guard let times = table[timeColumn], times.count > 0 else { return .distantPast }
+        // No T is null.
+        var newest = Int64.min
+        for word in times.words { newest = max(newest, Int64(bitPattern: word)) }
+        return Timestamp(microseconds: newest)
     }
 
     /// Reads a file, told apart by its first bytes: Parquet, Arrow (file or stream), or else CSV.
@@ -96,8 +99,9 @@ public struct Spine: Sendable {
                         + " \(field.type.rawValue)")
             }
         }
-        let times = table[timeColumn]
-        for row in 0..<table.rowCount where times?.isNull(row) ?? true {
+        if let times = table[timeColumn], times.nullCount > 0,
+            let row = (0..<times.count).first(where: { times.isNull($0) })
+        {
             throw .badSpine("row \(row + 1) has no \(timeColumn)")
         }
         let columns = Set(plan.addedColumns(to: table).map(\.name))

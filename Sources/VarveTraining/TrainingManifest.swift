@@ -61,22 +61,22 @@ public struct TrainingManifest: Sendable {
             self.digest = digest
             self.leaks = leaks
             self.latestDiffers = latestDiffers
-            var counts = Array(repeating: 0, count: 256)
-            for status in cells.statuses { counts[Int(status)] += 1 }
+            let counts = cells.countsByStatus
             statuses = FeatureStatus.allCases.compactMap { status in
                 let count = counts[Int(status.rawValue)]
                 return count == 0 ? nil : (status, count)
             }
             profile =
                 [.bool, .int64, .float64].contains(field.type)
-                ? Profile(baseline: (0..<cells.count).map { cells.number($0) }) : nil
+                ? cells.profile : nil
         }
 
         public static func == (left: Column, right: Column) -> Bool { left.json == right.json }
     }
 
     init(
-        request: TrainingSet.Request, spine: Spine, source: SpineSource, columns: [Column],
+        request: TrainingSet.Request, spine: Spine, source: SpineSource, spineDigests: [Digest],
+        columns: [Column],
         assertedStreams: [String], unreadable: [String: Int],
         splitRows: [(name: String, count: Int)], table: Table
     ) {
@@ -93,7 +93,10 @@ public struct TrainingManifest: Sendable {
         self.unreadable = unreadable
         split = request.split
         self.splitRows = splitRows
-        digest = Self.digest(of: table, columns)
+        let known =
+            columns.map { ($0.field.name, $0.digest) }
+            + zip(spine.table.columns.map(\.name), spineDigests)
+        digest = Self.digest(of: table, known)
         codeVersion = Self.codeVersion
         var identity = [
             service, versions.digest.description, mode.rawValue, "\(basis.value)",
@@ -103,9 +106,12 @@ public struct TrainingManifest: Sendable {
         id = "ts-" + SHA256.digest(identity.joined(separator: "\n")).description.prefix(12)
     }
 
-    private static func digest(of table: Table, _ columns: [Column]) -> Digest {
+    /// - Parameter columns: digests that are known, by column name; the first counts.
+    private static func digest(
+        of table: Table, _ columns: [(name: String, digest: Digest)]
+    ) -> Digest {
         let known = Dictionary(
-            columns.map { ($0.field.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+            columns.map { ($0.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
         let lines = table.columns.map { column in
             JSON.array([
                 .string(column.name), .string(column.type.rawValue),
@@ -240,5 +246,13 @@ public struct TrainingRecipe: Sendable, Equatable {
         }
         return set.manifest.columns.count == digests.count
             ? nil : "it has \(set.manifest.columns.count) columns, the manifest \(digests.count)"
+    }
+}
+
+extension FeatureCells {
+    /// The distribution of cells that are numbers.
+    fileprivate var profile: Profile {
+        let numbers = numbers
+        return Profile(baseline: numbers, nulls: count - numbers.count)
     }
 }

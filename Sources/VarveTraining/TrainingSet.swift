@@ -105,6 +105,12 @@ public struct TrainingSet: Sendable {
                 leaks: result.leaks[index], latestDiffers: result.latestDiffers[index])
             return (column, summary)
         }
+        let spineDigests = try Parallel.map(
+            spine.table.columns.count, threads: request.threads, name: "columns"
+        ) {
+        } _: { _, index in
+            spine.table.columns[index].digest
+        }
         var columns =
             spine.table.columns + made.map(\.0).filter { added.contains($0.name) }
         var splitRows: [(name: String, count: Int)] = []
@@ -126,8 +132,24 @@ public struct TrainingSet: Sendable {
             unreadable[name] = found.count
         }
         manifest = TrainingManifest(
-            request: request, spine: spine, source: source, columns: summaries,
+            request: request, spine: spine, source: source,
+            spineDigests: spineDigests, columns: summaries,
             assertedStreams: asserted, unreadable: unreadable,
             splitRows: splitRows, table: table)
+    }
+}
+
+extension TrainingSet {
+    /// The set as a Parquet file, encoded on some threads. It is not compressed: the bytes are the
+    /// same with every version of liblz4.
+    public func parquet(threads: Int) -> [UInt8] {
+        ParquetFile.encode(table, .init(compression: .none)) { count, encode in
+            let chunks = try? Parallel.map(count, threads: threads, name: "encode") {
+            } _: { _, number in
+                encode(number)
+            }
+            // Encoding does not fail.
+            return chunks ?? (0..<count).map(encode)
+        }
     }
 }

@@ -200,7 +200,7 @@ extension TrainingSweep {
 extension TrainingSweep {
     /// Where a stretch of facts is read from.
     private enum Piece: Sendable {
-        case file(String)
+        case file(String, end: Position)
         case log(Range<Position>)
         case table(Table, replaced: [Int64], unreadable: Int)
     }
@@ -226,8 +226,8 @@ extension TrainingSweep {
                 try files.paths.allSatisfy({ try offline.holds($0, stream) })
             else { return try read(logPieces(stream, from: Position(0)), stream, readers, spill) }
             var facts = try read(
-                files.paths.map { .file($0) } + logPieces(stream, from: files.end), stream,
-                readers, spill)
+                zip(files.paths, files.ends).map { .file($0, end: $1) }
+                    + logPieces(stream, from: files.end), stream, readers, spill)
             facts.unreadable += unreadable
             return facts
         }
@@ -266,7 +266,7 @@ extension TrainingSweep {
         let store = FactStore(
             pieces: pieces.count, partitions: readers.map(\.partitionCount), spill: spill)
         let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.fields) }
-            .union(["_position", "_event_time", "_known_time"])
+            .union(["_event_time", "_known_time"])
         let (log, offline, basis) = (log, offline, basis)
         let progress = progress
         let unreadable = try Parallel.map(pieces.count, threads: threads, name: "facts") {
@@ -274,19 +274,23 @@ extension TrainingSweep {
             var table = Table()
             var replaced: [Int64] = []
             var unreadable = 0
+            var bound: Int64? = basis.value
             switch pieces[number] {
-            case .file(let path):
-                if let offline { table = try offline.table(path, columns: fields) }
+            case .file(let path, let end):
+                if end <= basis { bound = nil }
+                let columns = bound == nil ? fields : fields.union(["_position"])
+                if let offline { table = try offline.table(path, columns: columns) }
             case .log(let range):
                 let rows = try StreamRows.read(log, stream, range)
                 (table, unreadable) = (rows.table, rows.unreadable)
+                bound = nil
             case .table(let all, let ends, let left):
                 (table, replaced, unreadable) = (all, ends, left)
             }
             try progress(.facts(table.rowCount, stream: stream.name))
             try store.put(
                 number,
-                readers.map { $0.batch(table, basis: basis.value, replaced: replaced) })
+                readers.map { $0.batch(table, basis: bound, replaced: replaced) })
             return unreadable
         }
         return Facts(store: store, unreadable: unreadable.reduce(0, +))

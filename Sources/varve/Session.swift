@@ -23,8 +23,13 @@ final class Session {
 
     private let target: Target
 
-    /// - Parameter creates: whether a directory that does not exist is created.
-    init(_ invocation: Invocation, creates: Bool = false) throws {
+    /// - Parameters:
+    ///   - creates: whether a directory that does not exist is created.
+    ///   - needsFeatures: false leaves features that are served online, and monitoring, closed when
+    ///     the directory is opened here.
+    init(
+        _ invocation: Invocation, creates: Bool = false, needsFeatures: Bool = true
+    ) throws {
         let directory = invocation.directory
         if let text = Log.publishedAddress(directory: directory) {
             guard let address = Address(text, token: NodeToken.read(directory)) else {
@@ -44,7 +49,9 @@ final class Session {
                     + " \(directory), or name another with --dir")
         }
         do {
-            let node = try Node(NodeOptions(directory: directory))
+            var options = NodeOptions(directory: directory)
+            options.keepsOnline = needsFeatures
+            let node = try Node(options)
             var progress: Progress?
             node.catchUp { reached, wanted in
                 if progress == nil {
@@ -111,9 +118,11 @@ final class Session {
 
     /// Runs `body` with a session, and closes it whatever happens.
     static func with<Result>(
-        _ invocation: Invocation, creates: Bool = false, _ body: (Session) throws -> Result
+        _ invocation: Invocation, creates: Bool = false, needsFeatures: Bool = true,
+        _ body: (Session) throws -> Result
     ) throws -> Result {
-        let session = try Session(invocation, creates: creates)
+        let session = try Session(
+            invocation, creates: creates, needsFeatures: needsFeatures)
         do {
             let result = try body(session)
             try session.close()

@@ -27,6 +27,8 @@ struct LogModel {
         let stream: UInt32
         let offset: Int64
         let content: Content
+        /// Whether retention removed it.
+        var isGone = false
 
         var end: Int64 { base + Int64(count) }
     }
@@ -37,6 +39,8 @@ struct LogModel {
     private var nextOffsets: [Int64] = [0]
     /// Submitted, not answered: on disk or not, in this order.
     private(set) var doubtful: [Content] = []
+    /// Segments that were to be removed when something went wrong: they are there, or not.
+    private var halfRemoved: [Range<Int64>] = []
 
     /// The position after the last frame.
     var end: Int64 { frames.last?.end ?? 0 }
@@ -80,7 +84,58 @@ struct LogModel {
     mutating func doubt(_ content: Content) { doubtful.append(content) }
 
     /// What is still in doubt after a recovery is not in the log.
-    mutating func settleDoubts() { doubtful = [] }
+    mutating func settleDoubts() {
+        doubtful = []
+        halfRemoved = []
+    }
+
+    // MARK: Retention
+
+    /// The first offset of a stream that is left.
+    func startOffset(_ stream: Int) -> Int64 {
+        frames.last { Int($0.stream) == stream && $0.isGone }.map { $0.offset + Int64($0.count) }
+            ?? 0
+    }
+
+    /// Records that are left.
+    var remaining: Int64 { frames.reduce(0) { $0 + ($1.isGone ? 0 : Int64($1.count)) } }
+
+    /// Whether retention removed the record at a position.
+    func isGone(_ position: Int64) -> Bool { frames[index(of: position)].isGone }
+
+    /// Notes that segments are about to be removed, and which were for certain.
+    mutating func beginRemoval(_ segments: [Range<Int64>]) { halfRemoved += segments }
+
+    mutating func endRemoval(_ segments: [Range<Int64>]) {
+        for positions in segments { mark(positions, isGone: true) }
+        halfRemoved = []
+    }
+
+    private mutating func mark(_ positions: Range<Int64>, isGone: Bool) {
+        for index in frames.indices where positions.contains(frames[index].base) {
+            frames[index].isGone = isGone
+        }
+    }
+
+    /// Passes over frames that are gone, up to the one at a position; segments that were being
+    /// removed are taken for gone when they are missing as a whole.
+    private mutating func pass(_ seen: inout Int, to position: Int64) {
+        while seen < frames.count {
+            let frame = frames[seen]
+            if !frame.isGone {
+                guard frame.base < position,
+                    let removal = halfRemoved.first(where: { $0.lowerBound == frame.base })
+                else { return }
+                mark(removal, isGone: true)
+            }
+            seen += 1
+        }
+    }
+
+    /// The first frame from an index on that is not gone.
+    func next(_ seen: Int) -> Int {
+        frames[seen...].firstIndex { !$0.isGone } ?? frames.count
+    }
 
     /// Forgets frames from a position on: damage took them, and recovery said so.
     mutating func forget(from position: Int64) {
@@ -142,7 +197,10 @@ extension LogModel {
         var seen = 0
         var doubts = doubtful[...]
         var model = self
+        // Until its directory is synced, a removal may be undone by a crash.
+        if mayAdopt { for positions in halfRemoved { model.mark(positions, isGone: false) } }
         try reader.read(from: Position(0)) { frame in
+            model.pass(&seen, to: frame.basePosition.value)
             if seen < model.frames.count {
                 try model.check(frame, equals: model.frames[seen])
             } else {
@@ -152,6 +210,7 @@ extension LogModel {
             seen += 1
             return true
         }
+        model.pass(&seen, to: .max)
         try require(
             seen == model.frames.count,
             "the log ends after frame \(seen), position"
@@ -165,6 +224,10 @@ extension LogModel {
                 && streams.map(\.highWatermark) == model.nextOffsets,
             "the streams are \(streams.map { "\($0.name.name):\($0.highWatermark)" }), expected"
                 + " \(zip(model.streams, model.nextOffsets).map { "\($0.name):\($1)" })")
+        let starts = model.streams.indices.map { model.startOffset($0) }
+        try require(
+            streams.map(\.startOffset) == starts,
+            "the streams start at \(streams.map(\.startOffset)), expected \(starts)")
         self = model
     }
 

@@ -19,10 +19,17 @@ struct SegmentWalk {
     /// Whether a footer follows them, up to the end of the file.
     private(set) var isSealed = false
 
+    /// Whether retention removed the frames.
+    private(set) var isRetired = false
+    /// Where the footer begins, if there is one.
+    private(set) var footer = 0
+
     init(_ bytes: [UInt8]) {
+        isRetired = bytes.count >= 128 && bytes[120] == 1
         isSealed =
             bytes.count >= 256
             && bytes[(bytes.count - 128)...].starts(with: Array("VARVEEND".utf8))
+        if isSealed { footer = Int(bytes.raw.littleEndian(at: bytes.count - 112, as: Int64.self)) }
         while bytes.count - end >= 64,
             bytes.raw.littleEndian(at: end, as: UInt32.self) == 0x3156_5256
         {

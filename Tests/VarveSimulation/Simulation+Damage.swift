@@ -10,6 +10,9 @@ extension Simulation {
         case unharmed(isFound: Bool)
         /// It does not open.
         case refused
+        /// It is all that is left of a removed segment: it opens and nothing is missing, or it does
+        /// not open.
+        case remains
         /// It opens; reading stops at the frame that begins at a byte of a sealed segment.
         /// A tick in it may go unnoticed.
         case latent(Int64, isTick: Bool)
@@ -63,7 +66,7 @@ extension Simulation {
         let findings = try verifier.verify().findings
         switch verdict {
         case .cut, .unharmed(isFound: false): break
-        case .unharmed(isFound: true), .refused:
+        case .unharmed(isFound: true), .refused, .remains:
             try require(!findings.isEmpty, "verify found nothing; \(what)")
         case .latent(let offset, _):
             try require(
@@ -91,6 +94,7 @@ extension Simulation {
     private func judge(_ byte: Int, _ bytes: [UInt8], isLast: Bool) -> Verdict {
         if byte < 128 { return .refused }
         let walk = SegmentWalk(bytes)
+        if walk.isRetired { return byte < walk.footer ? .unharmed(isFound: false) : .remains }
         guard let hit = walk.frames.first(where: { $0.range.contains(byte) }) else {
             return .unharmed(isFound: walk.isSealed)
         }
@@ -113,6 +117,10 @@ extension Simulation {
             core.release()
             // Half of the time a damaged footer lives on, which only verify minds.
             if random.chance(50) { system = intact } else { isScarred = true }
+        case (.success(let core), .remains):
+            try model.check(core.reader, mayAdopt: false)
+            core.release()
+            system = intact
         case (.success(let core), .latent(let offset, let isTick)):
             try expectDamage(core.reader, at: offset, mayMiss: isTick, what)
             core.release()
@@ -127,7 +135,8 @@ extension Simulation {
             heads = []
             try model.check(core.reader, mayAdopt: false)
             core.release()
-        case (.failure(let error as LogError), .refused), (.failure(let error as LogError), .cut):
+        case (.failure(let error as LogError), .refused), (.failure(let error as LogError), .cut),
+            (.failure(let error as LogError), .remains):
             switch error {
             case .damaged, .invalidSegment: break
             default: throw Violation("damage was taken for \(error)")
@@ -149,13 +158,15 @@ extension Simulation {
         var seen = 0
         do {
             try reader.read(from: Position(0)) { frame in
+                seen = model.next(seen)
                 try require(seen < model.frames.count, "more frames than there are")
                 try model.check(frame, equals: model.frames[seen])
                 seen += 1
                 return true
             }
         } catch ReadError.damaged(_, let found, let position) {
-            let next = seen == 0 ? 0 : model.frames[seen - 1].end
+            let index = model.next(seen)
+            let next = index < model.frames.count ? model.frames[index].base : model.end
             return try require(
                 // Without the footer nothing of the segment is given.
                 found == offset && (position == next || isScarred),

@@ -197,6 +197,34 @@ extension Simulation {
         }
     }
 
+    /// Has retention remove what some rules let go.
+    mutating func retain(_ core: LogCore) throws {
+        var rules: [StreamName: RetentionRule] = [:]
+        for name in model.streams where random.chance(80) {
+            rules[name] =
+                random.chance(50)
+                ? RetentionRule(bytes: Int64(random.below(3000)))
+                : RetentionRule(age: .microseconds(random.below(20_000)))
+        }
+        let holds =
+            random.chance(20)
+            ? [RetentionHold(name: "x", position: Position(Int64(random.below(Int(model.end) + 1))))]
+            : []
+        let plan = try core.reader.planRetention(rules: rules, holds: holds, now: clock.now())
+        let held = holds.first?.position.value ?? .max
+        try require(
+            plan.segments.allSatisfy { $0.upperBound <= held }, "a segment that was held is removed")
+        model.beginRemoval(plan.segments)
+        statistics.removals += plan.segments.count
+        let removed = Result { () throws(LogError) in try core.remove(plan) }
+        switch removed {
+        case .success(let plan): model.endRemoval(plan.segments)
+        case .failure(.system):
+            if system.downBy == nil { try model.check(core.reader, mayAdopt: false) }
+        case .failure(let error): throw Violation("a removal failed: \(error)")
+        }
+    }
+
     /// Proves a record under the present head, and that earlier heads are a part of it; notes the
     /// head.
     private mutating func prove(_ reader: LogReader) throws {
@@ -204,8 +232,8 @@ extension Simulation {
         try require(
             head.position.value == model.end,
             "the head is at position \(head.position.value), expected \(model.end)")
-        if model.end > 0 {
-            let position = Int64(random.below(Int(model.end)))
+        let position = Int64(random.below(max(1, Int(model.end))))
+        if model.end > 0, !model.isGone(position) {
             let proof = try reader.prove(Position(position))
             let evidence = try proof.check(headHash: head.root)
             let frame = model.frames[model.index(of: position)]
@@ -236,7 +264,7 @@ extension Simulation {
             : Set((0..<3).map { _ in StreamID(UInt32(random.below(model.streams.count))) })
         let first = model.index(of: start)
         let expected = model.frames[first...].prefix { $0.base < end && start < end }.filter {
-            wanted?.contains(StreamID($0.stream)) ?? true
+            !$0.isGone && wanted?.contains(StreamID($0.stream)) ?? true
         }
         var seen = 0
         let expectations = model
@@ -254,7 +282,8 @@ extension Simulation {
     private mutating func readStream(_ reader: LogReader) throws {
         let stream = random.below(model.streams.count)
         let end = model.highWatermark(stream)
-        let offset = Int64(random.below(Int(end) + 1))
+        let first = model.startOffset(stream)
+        let offset = first + Int64(random.below(Int(end - first) + 1))
         let limit = random.below(4000)
         let frames = model.frames.filter {
             Int($0.stream) == stream && $0.offset + Int64($0.count) > offset

@@ -19,6 +19,7 @@ public struct Simulation {
         public var crashes = 0
         public var tornTails = 0
         public var refusals = 0
+        public var removals = 0
         public var calls = 0
         /// Equal for equal runs.
         public var digest: UInt64 = 0
@@ -83,7 +84,7 @@ public struct Simulation {
             verified.isSound && verified.tornBytes == 0,
             "a sound log does not verify: \(verified.findings)")
         try require(
-            verified.head == core.reader.head() && verified.progress.records == model.end,
+            verified.head == core.reader.head() && verified.progress.records == model.remaining,
             "verify gives head \(String(describing: verified.head)), expected"
                 + " \(core.reader.head())")
         return finished()
@@ -114,8 +115,9 @@ public struct Simulation {
                 case 0..<60: try appendGroup(&core)
                 case 60..<66: try core.tick()
                 case 66..<76: try core.keep()
-                case 76..<90: try readSomething(core.reader)
-                case 90..<93: changeSpace()
+                case 76..<88: try readSomething(core.reader)
+                case 88..<91: try retain(core)
+                case 91..<93: changeSpace()
                 case 93..<96: armSomething()
                 default: try model.check(core.reader, mayAdopt: false)
                 }

@@ -51,7 +51,7 @@ struct Main {
         print(
             "\(done) seeds passed in \(spent.formatted): \(total.lives) lives,"
                 + " \(total.crashes) crashes, \(total.tornTails) torn tails,"
-                + " \(total.refusals) refusals of damage, \(total.records) records,"
+                + " \(total.removals) segments retired, \(total.refusals) refusals of damage, \(total.records) records,"
                 + " \(total.calls) calls of the file system")
     }
 
@@ -68,6 +68,7 @@ extension Simulation.Statistics {
         crashes += other.crashes
         tornTails += other.tornTails
         refusals += other.refusals
+        removals += other.removals
         calls += other.calls
     }
 }

@@ -1,5 +1,6 @@
 """Many connections, and requests that make no sense: raw sockets, no client."""
 import asyncio
+import collections
 import os
 import pathlib
 import random
@@ -13,6 +14,11 @@ import pytest
 from conftest import ROOT, VARVE
 
 FIXTURES = sorted((pathlib.Path(ROOT) / "fixtures" / "kafka").glob("*.hex"))
+
+# No client sends these unless an epoch has changed: OffsetForLeaderEpoch, versions 2 and 3.
+MADE = [struct.pack(">hhih", 23, version, 7, -1) + replica + struct.pack(">ih", 1, 8)
+        + b"captured" + struct.pack(">iiii", 1, 0, 1, 1)
+        for version, replica in [(2, b""), (3, struct.pack(">i", -1))]]
 
 
 def requests():
@@ -28,6 +34,7 @@ def requests():
             if len(data) > 4 and struct.unpack(">i", data[:4])[0] == len(data) - 4:
                 data = data[4:]
             found.append(data)
+    found += MADE
     return found
 
 
@@ -49,10 +56,42 @@ def mutated(dice, data):
     return bytes(data)
 
 
+# Requests whose answers wait for something, as long as the client likes: where that is said,
+# counted from the end of the header, by version, and the longest wait asked for here, ms.
+FETCH, JOIN_GROUP = 1, 11
+
+
+def patient(data):
+    """The same request with no long wait in it, so that every input has to be answered soon."""
+    data = bytearray(data)
+    if len(data) < 10:
+        return bytes(data)
+    key, version, _, client = struct.unpack(">hhih", data[:10])
+    at = 10 + max(0, client)
+
+    def cap(at, limit):
+        if len(data) >= at + 4 and struct.unpack(">i", data[at:at + 4])[0] > limit:
+            data[at:at + 4] = struct.pack(">i", limit)
+
+    if key == FETCH:
+        cap(at + 4, 100)
+    elif key == JOIN_GROUP and len(data) >= at + 2:
+        group = max(0, struct.unpack(">h", data[at:at + 2])[0])
+        cap(at + 2 + group, 6000)
+        if version >= 1:
+            cap(at + 6 + group, 500)
+    return bytes(data)
+
+
+# Longer than the session of a member that will not come back.
+ANSWER_TIME = 30
+
+
 @pytest.mark.parametrize("is_protected", [False, True])
 def test_mutated_requests(fresh_node, is_protected):
     """Every input is answered or closes its connection; the node lives and stays small."""
     count = int(os.environ.get("PEER_INPUTS", "20000"))
+    end = time.monotonic() + float(os.environ.get("PEER_INPUT_SECONDS", "100000"))
     seed = int(os.environ.get("PEER_SEED", "1"))
     dice = random.Random(seed)
     seeds = requests()
@@ -64,35 +103,51 @@ def test_mutated_requests(fresh_node, is_protected):
     host, port = fresh_node.kafka.rsplit(":", 1)
     connection = None
     largest = 0
-    waits = False
+    slowest = 0
+    kinds = collections.Counter()
     for number in range(count):
         if connection is None:
-            connection = socket.create_connection((host, int(port)), timeout=5)
-            waits = False
-        data = mutated(dice, dice.choice(seeds))
-        # A fetch may ask for as long a wait as it likes.
-        waits = waits or data[:2] == b"\0\1"
+            connection = socket.create_connection((host, int(port)), timeout=ANSWER_TIME)
+        data = patient(mutated(dice, dice.choice(seeds)))
+        kinds[data[:2]] += 1
         try:
             connection.sendall(struct.pack(">i", len(data)) + data)
-            # One in eight waits for the answer or the end; the others pile up.
+            # One in eight waits for the answers and the end; the others pile up.
             if dice.randrange(8) == 0:
                 connection.shutdown(socket.SHUT_WR)
-                while connection.recv(1 << 20):
-                    pass
+                started = time.monotonic()
+                check_answers(connection)
+                slowest = max(slowest, time.monotonic() - started)
                 raise ConnectionError
         except TimeoutError:
-            assert waits, f"input {number} of seed {seed} is neither answered nor closed"
-            connection.close()
-            connection = None
+            pytest.fail(f"input {number} of seed {seed} is neither answered nor closed")
         except OSError:
             connection.close()
             connection = None
-        if number % 1000 == 0:
+        if number % 1000 == 999:
+            if time.monotonic() > end:
+                count = number + 1
+                break
             assert fresh_node.process.poll() is None, f"input {number} of seed {seed}"
             largest = max(largest, fresh_node.resident_bytes())
     assert fresh_node.process.poll() is None
-    print(f"{count} inputs of seed {seed}, at most {largest >> 20} MiB resident")
+    apis = sum(1 for key in kinds if len(key) == 2 and key[0] == 0 and key[1] < 64)
+    print(f"{count} inputs of seed {seed}, {apis} API keys below 64, slowest answers"
+          f" {slowest:.1f} s, at most {largest >> 20} MiB resident")
     assert largest < 1 << 30
+
+
+def check_answers(connection):
+    """What comes until the end is whole frames, each at least a correlation id long."""
+    found = bytearray()
+    while more := connection.recv(1 << 20):
+        found += more
+    at = 0
+    while at < len(found):
+        assert len(found) >= at + 8, "half an answer"
+        size = struct.unpack(">i", found[at:at + 4])[0]
+        assert 4 <= size <= len(found) - at - 4, f"an answer of {size} bytes, {len(found) - at} there"
+        at += 4 + size
 
 
 class Raw:

@@ -3,8 +3,9 @@ enum DefinitionKeys {
     static let document = ["$schema", "streams", "views", "services"]
     static let stream = [
         "name", "fields", "event_time", "known_at", "known_after", "key", "id", "expectations",
-        "policy",
+        "policy", "retention",
     ]
+    static let retention = ["age", "bytes"]
     static let eventTime = ["field", "unit"]
     static let expectation = ["name", "expr"]
     static let fieldExpectation = ["name", "field", "not_null", "min", "max", "in"]

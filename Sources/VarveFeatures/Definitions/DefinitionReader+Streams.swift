@@ -26,12 +26,13 @@ extension DefinitionReader {
         let id = members["id"].flatMap { self.id($0, fields) }
         let expectations = members["expectations"].map { self.expectations($0, fields) } ?? []
         let policy = members["policy"].map { choice($0, StreamDefinition.Policy.self) } ?? .reject
+        let retention = members["retention"].flatMap { self.retention($0) }
         guard errors.count == before, let name, let eventTime, let knownTime, let policy else {
             return nil
         }
         let stream = StreamDefinition(
             name: name, fields: fields, eventTime: eventTime, knownTime: knownTime, key: key,
-            id: id, expectations: expectations, policy: policy)
+            id: id, expectations: expectations, policy: policy, retention: retention)
         if let old = inForce.stream(name) {
             for reason in stream.incompatibilities(replacing: old) { refuse(part, reason) }
         }
@@ -54,6 +55,24 @@ extension DefinitionReader {
 
     private mutating func refuseReserved(_ fields: [Field], _ members: DocumentMembers) {
         if let part = members["fields"] { refuseReserved(fields, in: part) }
+    }
+
+    private mutating func retention(_ part: DocumentPart) -> StreamDefinition.Retention? {
+        guard let members = members(part, DefinitionKeys.retention, "a retention") else {
+            return nil
+        }
+        let age = members["age"].flatMap { duration($0, atLeast: 1) }
+        let bytes = members["bytes"].flatMap { part -> Int64? in
+            if let bytes = part.value.integerValue, bytes >= 0 { return bytes }
+            refuse(part, "a number of bytes, 0 or more")
+            return nil
+        }
+        if members["age"] == nil, members["bytes"] == nil {
+            refuse(
+                part, "\"age\", \"bytes\" or both; without a retention records are kept for good",
+                suggestion: "{\"age\": \"30d\"}")
+        }
+        return StreamDefinition.Retention(age: age, bytes: bytes)
     }
 
     // MARK: Times

@@ -137,7 +137,27 @@ public enum DefinitionSchema {
                     choice(
                         StreamDefinition.Policy.allCases.map(\.rawValue),
                         "What happens to records that break a rule; reject by default.")),
+                .init("retention", retention),
             ], required: ["name", "fields"], "A stream of records.")
+    }
+
+    private static var retention: JSON {
+        var retention = object(
+            [
+                .init("age", duration("Records that the log accepted longer ago may go.")),
+                .init(
+                    "bytes",
+                    [
+                        "type": ["integer", "null"], "minimum": 0,
+                        "description": "Records before the newest ones of this size may go.",
+                    ]),
+            ], required: [], "How long records are kept; without it for good.")
+        if case .object(var members) = retention {
+            members.removeAll { $0.name == "type" }
+            members.insert(.init("type", ["object", "null"]), at: 0)
+            retention = .object(members + [.init("minProperties", 1)])
+        }
+        return retention
     }
 
     private static var eventTime: JSON {

@@ -16,8 +16,23 @@ extension Definitions {
 }
 
 extension StreamDefinition {
-    /// See `Definitions.canonical`.
+    /// See `Definitions.canonical`. A stream without retention has no member for it.
     public var canonical: JSON {
+        var members = meaning
+        if let retention {
+            members.append(
+                .init(
+                    "retention",
+                    [
+                        "age": retention.age?.durationJSON ?? .null,
+                        "bytes": retention.bytes.map(JSON.integer) ?? .null,
+                    ]))
+        }
+        return .object(members)
+    }
+
+    /// The members that say what its records mean.
+    private var meaning: [JSON.Member] {
         let time: JSON =
             switch eventTime {
             case .record: .null
@@ -31,7 +46,7 @@ extension StreamDefinition {
             case .field(let name): .init("known_at", .string(name))
             case .after(let duration): .init("known_after", duration.durationJSON)
             }
-        return .object([
+        return [
             .init("name", .string(name)), .init("fields", fields.json), .init("event_time", time),
             known, .init("key", .array(key.map(JSON.string))),
             .init("id", id.map(JSON.string) ?? .null),
@@ -42,11 +57,11 @@ extension StreamDefinition {
                         ["name": .string($0.name), "expr": .string($0.expression.text)]
                     })),
             .init("policy", .string(policy.rawValue)),
-        ])
+        ]
     }
 
-    /// See `Definitions.digest`.
-    public var digest: Digest { SHA256.digest(canonical.text) }
+    /// SHA-256 of the canonical form but for the retention: equal when records mean the same.
+    public var digest: Digest { SHA256.digest(JSON.object(meaning).text) }
 }
 
 extension ViewDefinition {

@@ -45,6 +45,20 @@ public struct StreamDefinition: Sendable, Equatable {
         case quarantine
     }
 
+    /// How long records are kept in the log: older ones may go, whole segments at a time.
+    public struct Retention: Sendable, Hashable {
+        /// Microseconds since the log accepted a record; nil: no limit.
+        public let age: Int64?
+        /// Bytes of the newest records; nil: no limit.
+        public let bytes: Int64?
+
+        /// Limits; either is enough for a record to go.
+        public init(age: Int64?, bytes: Int64?) {
+            self.age = age
+            self.bytes = bytes
+        }
+    }
+
     /// The name of the topic.
     public let name: String
     /// In the order of the definition.
@@ -61,11 +75,13 @@ public struct StreamDefinition: Sendable, Equatable {
     public let expectations: [Expectation]
     /// What happens to records that break the definition.
     public let policy: Policy
+    /// How long records are kept; nil: for good. Says nothing about what they mean.
+    public let retention: Retention?
 
     /// A stream that was checked; nothing is checked here.
     public init(
         name: String, fields: [Field], eventTime: EventTime, knownTime: KnownTime, key: [String],
-        id: String?, expectations: [Expectation], policy: Policy
+        id: String?, expectations: [Expectation], policy: Policy, retention: Retention? = nil
     ) {
         self.name = name
         self.fields = fields
@@ -75,6 +91,7 @@ public struct StreamDefinition: Sendable, Equatable {
         self.id = id
         self.expectations = expectations
         self.policy = policy
+        self.retention = retention
     }
 
     /// The place of a field in `fields`.

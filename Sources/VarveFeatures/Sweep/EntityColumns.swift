@@ -13,115 +13,104 @@ struct EntityColumns {
     /// are equal.
     mutating func gather(_ parts: [FactSlice], entities: Range<Int>, lanes laneCount: Int) {
         starts = Array(repeating: 0, count: entities.count + 1)
-        let batches = parts.map(\.batch)
-        let slices = parts.map(\.range)
-        for (batch, slice) in zip(batches, slices) {
-            for index in slice { starts[Int(batch.entities[index]) - entities.lowerBound + 1] += 1 }
+        let first = Int32(truncatingIfNeeded: entities.lowerBound)
+        do {
+            var starts = starts.mutableSpan
+            for part in parts {
+                let numbers = part.batch.entities.span.extracting(part.range)
+                for index in numbers.indices { starts[Int(numbers[index] - first) + 1] += 1 }
+            }
         }
         for entity in 0..<entities.count { starts[entity + 1] += starts[entity] }
         let count = starts[entities.count]
-        // For each fact as it comes, where it goes.
+        // For each fact as it comes, where it goes; then for each place, which fact comes there.
         var targets: [Int32] = []
         targets.reserveCapacity(count)
         var next = starts
-        for (batch, slice) in zip(batches, slices) {
-            for index in slice {
-                let entity = Int(batch.entities[index]) - entities.lowerBound
-                targets.append(Int32(next[entity]))
-                next[entity] += 1
-            }
-        }
-        func placed<Element>(
-            _ zero: Element, _ values: (FactBatch) -> [Element]
-        ) -> [Element] {
-            var result = Array(repeating: zero, count: count)
-            var fact = 0
-            for (batch, slice) in zip(batches, slices) {
-                let values = values(batch)
-                for index in slice {
-                    result[Int(targets[fact])] = values[index]
-                    fact += 1
+        do {
+            var next = next.mutableSpan
+            for part in parts {
+                let numbers = part.batch.entities.span.extracting(part.range)
+                for index in numbers.indices {
+                    let entity = Int(numbers[index] - first)
+                    targets.append(Int32(truncatingIfNeeded: next[entity]))
+                    next[entity] += 1
                 }
             }
-            return result
         }
-        eventTimes = placed(0) { $0.eventTimes }
-        knownTimes = placed(0) { $0.knownTimes }
-        let hasReplaced = batches.contains { !$0.replacedTimes.isEmpty }
+        eventTimes = Self.placed(parts, targets, zero: 0) { $0.eventTimes }
+        var facts = Array(repeating: Int32(0), count: count)
+        for (fact, target) in targets.enumerated() {
+            facts[Int(target)] = Int32(truncatingIfNeeded: fact)
+        }
+        for entity in 0..<entities.count {
+            TimeOrder.sort(&eventTimes, &facts, starts[entity]..<starts[entity + 1])
+        }
+        for (place, fact) in facts.enumerated() {
+            targets[Int(fact)] = Int32(truncatingIfNeeded: place)
+        }
+        knownTimes = Self.placed(parts, targets, zero: 0) { $0.knownTimes }
+        let hasReplaced = parts.contains { !$0.batch.replacedTimes.isEmpty }
         replacedTimes =
-            hasReplaced
-            ? placed(Int64.max) { batch in
-                batch.replacedTimes.isEmpty
-                    ? Array(repeating: Int64.max, count: batch.count) : batch.replacedTimes
-            } : []
+            hasReplaced ? Self.placed(parts, targets, zero: .max) { $0.replacedTimes } : []
         lanes = (0..<laneCount).map { lane in
             var values = LaneValues()
-            if batches.contains(where: { !$0.lanes[lane].states.isEmpty }) {
-                values.states = placed(0) { batch in
-                    batch.lanes[lane].states.isEmpty
-                        ? Array(
-                            repeating: FactState.present.byte, count: batch.count)
-                        : batch.lanes[lane].states
+            if parts.contains(where: { !$0.batch.lanes[lane].states.isEmpty }) {
+                values.states = Self.placed(parts, targets, zero: FactState.present.byte) {
+                    $0.lanes[lane].states
                 }
             }
-            if batches.contains(where: { !$0.lanes[lane].words.isEmpty }) {
-                values.words = placed(0) { batch in
-                    batch.lanes[lane].words.isEmpty
-                        ? Array(repeating: 1, count: batch.count) : batch.lanes[lane].words
-                }
+            if parts.contains(where: { !$0.batch.lanes[lane].words.isEmpty }) {
+                values.words = Self.placed(parts, targets, zero: 1) { $0.lanes[lane].words }
             }
-            if batches.contains(where: { !$0.lanes[lane].texts.isEmpty }) {
-                values.texts = placed("") { batch in
-                    batch.lanes[lane].texts.isEmpty
-                        ? Array(repeating: "", count: batch.count) : batch.lanes[lane].texts
-                }
+            if parts.contains(where: { !$0.batch.lanes[lane].texts.isEmpty }) {
+                values.texts = Self.placed(parts, targets, zero: "") { $0.lanes[lane].texts }
             }
             return values
         }
-        for entity in 0..<entities.count { sort(starts[entity]..<starts[entity + 1]) }
     }
 
-    private mutating func sort(_ range: Range<Int>) {
-        if range.isEmpty { return }
-        var isSorted = true
-        for index in (range.lowerBound + 1)..<max(range.upperBound, range.lowerBound + 1)
-        where eventTimes[index - 1] > eventTimes[index] {
-            isSorted = false
-            break
+    /// The values of all facts, each at its target; those of batches that have none are `zero`.
+    @inline(__always)
+    private static func placed<Element>(
+        _ parts: [FactSlice], _ targets: [Int32], zero: Element,
+        _ values: (FactBatch) -> [Element]
+    ) -> [Element] {
+        var result = Array(repeating: zero, count: targets.count)
+        var placed = result.mutableSpan
+        let targets = targets.span
+        var fact = 0
+        for part in parts {
+            let all = values(part.batch)
+            if all.isEmpty {
+                fact += part.range.count
+                continue
+            }
+            let values = all.span.extracting(part.range)
+            for index in values.indices {
+                placed[Int(targets[fact])] = values[index]
+                fact += 1
+            }
         }
-        if isSorted { return }
-        // Stable, as facts with equal event times are in order of position already.
-        let order = range.sorted { (eventTimes[$0], $0) < (eventTimes[$1], $1) }
-        Self.permute(&eventTimes, range, order)
-        Self.permute(&knownTimes, range, order)
-        Self.permute(&replacedTimes, range, order)
-        for lane in lanes.indices {
-            Self.permute(&lanes[lane].states, range, order)
-            Self.permute(&lanes[lane].words, range, order)
-            Self.permute(&lanes[lane].texts, range, order)
-        }
-    }
-
-    private static func permute<Element>(
-        _ values: inout [Element], _ range: Range<Int>, _ order: [Int]
-    ) {
-        if values.isEmpty { return }
-        let moved = order.map { values[$0] }
-        for (index, value) in zip(range, moved) { values[index] = value }
+        return result
     }
 
     /// Gives a lane the facts of one entity: shared where it leaves none out, else copied.
     func load(_ sweep: inout LaneSweep, _ lane: Int, _ range: Range<Int>) {
-        let values = lanes[lane]
         let absent = FactState.absent.byte
-        guard !values.states.isEmpty, values.states[range].contains(absent) else {
-            sweep.eventTimes = eventTimes
-            sweep.knownTimes = knownTimes
-            sweep.replacedTimes = replacedTimes
-            sweep.values = values
+        let states = lanes[lane].states
+        guard !states.isEmpty, states[range].contains(absent) else {
+            if !sweep.isShared {
+                sweep.eventTimes = eventTimes
+                sweep.knownTimes = knownTimes
+                sweep.replacedTimes = replacedTimes
+                sweep.values = lanes[lane]
+                sweep.isShared = true
+            }
             (sweep.start, sweep.count) = (range.lowerBound, range.count)
             return
         }
+        let values = lanes[lane]
         let kept = range.filter { values.states[$0] != absent }
         sweep.eventTimes = kept.map { eventTimes[$0] }
         sweep.knownTimes = kept.map { knownTimes[$0] }
@@ -130,6 +119,7 @@ struct EntityColumns {
             states: kept.map { values.states[$0] },
             words: values.words.isEmpty ? [] : kept.map { values.words[$0] },
             texts: values.texts.isEmpty ? [] : kept.map { values.texts[$0] })
+        sweep.isShared = false
         (sweep.start, sweep.count) = (0, kept.count)
     }
 }

@@ -98,13 +98,13 @@ public struct FactReader: Sendable {
 
     /// The facts in a table.
     /// - Parameters:
-    ///   - table: columns `_position`, `_event_time`, `_known_time` and `fields`.
-    ///   - basis: records at or beyond it are left out.
+    ///   - table: columns `_event_time`, `_known_time` and `fields`; `_position`, too, unless every
+    ///     record is below the basis.
+    ///   - basis: records at or beyond it are left out; nil: there are none.
     ///   - replaced: for each row since when it is known to be replaced; empty when none is.
-    public func batch(_ table: Table, basis: Int64, replaced: [Int64] = []) -> FactBatch {
+    public func batch(_ table: Table, basis: Int64?, replaced: [Int64] = []) -> FactBatch {
         var batch = FactBatch(lanes: Array(repeating: LaneValues(), count: plan.lanes.count))
-        guard rows.keys.count > 0, let positions = table["_position"]?.words,
-            let eventTimes = table["_event_time"]?.words,
+        guard rows.keys.count > 0, let eventTimes = table["_event_time"]?.words,
             let knownTimes = table["_known_time"]?.words
         else {
             batch.starts = Array(repeating: 0, count: partitionCount + 1)
@@ -112,24 +112,10 @@ public struct FactReader: Sendable {
         }
         let columns = stream.fields.map { table[$0.name] }
         var values = Array(repeating: Value.null, count: stream.fields.count)
-        let (chosen, entities) = choose(table, columns, positions, basis, &values)
-        // Stable: facts of a partition stay in the order of the table.
-        var starts = Array(repeating: 0, count: partitionCount + 1)
-        for entity in entities { starts[Int(entity) >> partitionShift + 1] += 1 }
-        for index in 0..<partitionCount { starts[index + 1] += starts[index] }
-        var order = Array(repeating: Int32(0), count: chosen.count)
-        batch.entities = order
-        var next = starts
-        for index in chosen.indices {
-            let partition = Int(entities[index]) >> partitionShift
-            let place = next[partition]
-            next[partition] = place + 1
-            order[place] = chosen[index]
-            batch.entities[place] = entities[index]
-        }
-        batch.starts = starts
-        batch.eventTimes = order.map { Int64(bitPattern: eventTimes[Int($0)]) }
-        batch.knownTimes = order.map { Int64(bitPattern: knownTimes[Int($0)]) }
+        let numbers = numbers(table, columns, basis, &values)
+        let order = part(numbers, &batch)
+        batch.eventTimes = Self.gathered(order, eventTimes) { Int64(bitPattern: $0) }
+        batch.knownTimes = Self.gathered(order, knownTimes) { Int64(bitPattern: $0) }
         if !replaced.isEmpty { batch.replacedTimes = order.map { replaced[Int($0)] } }
         for lane in plan.lanes.indices {
             batch.lanes[lane] = self.values(lane, order, columns, &values)
@@ -137,31 +123,74 @@ public struct FactReader: Sendable {
         return batch
     }
 
-    /// Rows that are facts of somebody's entity, and those entities.
-    private func choose(
-        _ table: Table, _ columns: [Column?], _ positions: [UInt64], _ basis: Int64,
-        _ values: inout [Value]
-    ) -> (rows: [Int32], entities: [Int32]) {
+    /// For each row the number of its entity; -1 for rows that are no fact of anybody asked for.
+    private func numbers(
+        _ table: Table, _ columns: [Column?], _ basis: Int64?, _ values: inout [Value]
+    ) -> [Int32] {
         let keyColumns = plan.keySlots.compactMap { columns[$0] }
         precondition(keyColumns.count == plan.keySlots.count, "a table without its key")
-        var chosen: [Int32] = []
-        var entities: [Int32] = []
-        chosen.reserveCapacity(table.rowCount)
-        entities.reserveCapacity(table.rowCount)
-        var scratch = ByteWriter()
-        let filterReads = plan.filter?.reads ?? []
-        for row in 0..<table.rowCount {
-            guard Int64(bitPattern: positions[row]) < basis,
-                let entity = rows.keys.number(keyColumns, row, &scratch)
-            else { continue }
-            if let filter = plan.filter {
-                Self.load(filterReads, columns, row, &values)
-                guard filter.isTrue(values) else { continue }
+        var numbers = rows.keys.numbers(keyColumns, rows: table.rowCount)
+        if let basis {
+            guard let positions = table["_position"]?.words else {
+                preconditionFailure("a table without positions")
             }
-            chosen.append(Int32(row))
-            entities.append(Int32(entity))
+            for row in numbers.indices where Int64(bitPattern: positions[row]) >= basis {
+                numbers[row] = -1
+            }
         }
-        return (chosen, entities)
+        if let filter = plan.filter {
+            for row in numbers.indices where numbers[row] >= 0 {
+                Self.load(filter.reads, columns, row, &values)
+                if !filter.isTrue(values) { numbers[row] = -1 }
+            }
+        }
+        return numbers
+    }
+
+    /// Puts facts together by partition; within each they stay in the order of the table.
+    /// - Returns: the rows that are facts, in the batch's order.
+    private func part(_ numbers: [Int32], _ batch: inout FactBatch) -> [Int32] {
+        let shift = Int32(partitionShift)
+        var starts = Array(repeating: 0, count: partitionCount + 1)
+        do {
+            var counts = starts.mutableSpan
+            let numbers = numbers.span
+            for row in numbers.indices where numbers[row] >= 0 {
+                counts[Int(numbers[row] >> shift) + 1] += 1
+            }
+        }
+        for index in 0..<partitionCount { starts[index + 1] += starts[index] }
+        var order = Array(repeating: Int32(0), count: starts[partitionCount])
+        var entities = order
+        var next = starts
+        do {
+            var places = next.mutableSpan
+            var order = order.mutableSpan
+            var entities = entities.mutableSpan
+            let numbers = numbers.span
+            for row in numbers.indices where numbers[row] >= 0 {
+                let partition = Int(numbers[row] >> shift)
+                let place = places[partition]
+                places[partition] = place + 1
+                order[place] = Int32(truncatingIfNeeded: row)
+                entities[place] = numbers[row]
+            }
+        }
+        batch.entities = entities
+        batch.starts = starts
+        return order
+    }
+
+    /// Values of some rows, in the order of those.
+    @inline(__always)
+    private static func gathered<Element>(
+        _ order: [Int32], _ words: [UInt64], as element: (UInt64) -> Element
+    ) -> [Element] {
+        let words = words.span
+        let order = order.span
+        return [Element](capacity: order.count) { (gathered: inout OutputSpan<Element>) in
+            for index in order.indices { gathered.append(element(words[Int(order[index])])) }
+        }
     }
 
     private static func load(
@@ -187,7 +216,7 @@ public struct FactReader: Sendable {
             switch column.type {
             case .string: found.texts = order.map { column.string(Int($0)) ?? "" }
             case .bool: found.words = order.map { column.bool(Int($0)) == true ? 1 : 0 }
-            default: found.words = order.map { column.words[Int($0)] }
+            default: found.words = Self.gathered(order, column.words) { $0 }
             }
             return found
         default: break

@@ -71,6 +71,32 @@ public struct FeatureCells: Sendable {
         }
     }
 
+    /// The values that are there as numbers, in the order of the rows; none for types that are none.
+    public var numbers: [Double] {
+        let present = FeatureStatus.present.rawValue
+        var numbers: [Double] = []
+        if type == .string || type == .timestamp { return numbers }
+        numbers.reserveCapacity(count)
+        for row in 0..<count where statuses[row] == present {
+            switch type {
+            case .bool: numbers.append(words[row] != 0 ? 1 : 0)
+            case .int64: numbers.append(Double(Int64(bitPattern: words[row])))
+            default: numbers.append(Double(bitPattern: words[row]))
+            }
+        }
+        return numbers
+    }
+
+    /// Rows by the raw value of their status.
+    public var countsByStatus: [Int] {
+        var counts = Array(repeating: 0, count: 256)
+        do {
+            var counts = counts.mutableSpan
+            for status in statuses { counts[Int(status)] += 1 }
+        }
+        return counts
+    }
+
     /// Whether a row has the same status and bits as one of another feature of this type.
     public func isIdentical(_ row: Int, to other: FeatureCells, _ otherRow: Int) -> Bool {
         guard statuses[row] == other.statuses[otherRow] else { return false }
@@ -81,32 +107,45 @@ public struct FeatureCells: Sendable {
 
     /// Takes the first rows of another over, the i-th to `rows[i]`.
     public mutating func place(_ other: FeatureCells, at rows: ArraySlice<Int32>) {
-        for (index, row) in rows.enumerated() {
-            statuses[Int(row)] = other.statuses[index]
-            if type == .string {
+        if type == .string {
+            for (index, row) in rows.enumerated() {
+                statuses[Int(row)] = other.statuses[index]
                 texts[Int(row)] = other.texts[index]
-            } else {
-                words[Int(row)] = other.words[index]
             }
+            return
         }
+        Self.scatter(other.statuses, to: rows, of: &statuses)
+        Self.scatter(other.words, to: rows, of: &words)
+    }
+
+    @inline(__always)
+    private static func scatter<Element: BitwiseCopyable>(
+        _ values: [Element], to rows: ArraySlice<Int32>, of target: inout [Element]
+    ) {
+        var target = target.mutableSpan
+        let (values, rows) = (values.span, rows.span)
+        for index in rows.indices { target[Int(rows[index])] = values[index] }
     }
 
     /// The values as a column; what is not present is null.
     public func column(_ name: String) -> Column {
-        var column = Column(name: name, type: type.columnType, capacity: count)
         let present = FeatureStatus.present.rawValue
-        for row in 0..<count {
-            guard statuses[row] == present else {
-                column.appendNull()
-                continue
+        switch type {
+        case .int64, .float64, .timestamp:
+            // Cells that are not present have a word of zero, as nulls in columns have.
+            return Column(name: name, type: type.columnType, words: words) { [statuses] row in
+                statuses[row] == present
             }
-            switch type {
-            case .bool: column.append(words[row] != 0)
-            case .int64: column.append(Int64(bitPattern: words[row]))
-            case .float64: column.append(Double(bitPattern: words[row]))
-            case .timestamp:
-                column.append(Timestamp(microseconds: Int64(bitPattern: words[row])))
-            case .string: column.append(texts[row])
+        case .bool, .string: break
+        }
+        var column = Column(name: name, type: type.columnType, capacity: count)
+        for row in 0..<count {
+            if statuses[row] != present {
+                column.appendNull()
+            } else if type == .bool {
+                column.append(words[row] != 0)
+            } else {
+                column.append(texts[row])
             }
         }
         return column

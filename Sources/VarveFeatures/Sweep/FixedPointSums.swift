@@ -11,12 +11,14 @@ struct FixedPointSums {
     private static let bitsMax = 126
 
     /// Chooses the unit; false when the values are too far apart in size for 128 bits.
+    @inline(__always)
     mutating func fits(_ count: Int, _ value: (Int) -> Double) -> Bool {
+        // The highest bit of all, and the lowest.
         var (lowest, highest) = (Int.max, Int.min)
         for index in 0..<count {
             let (mantissa, power) = Self.parts(value(index))
             if mantissa == 0 { continue }
-            lowest = min(lowest, power)
+            lowest = min(lowest, power + mantissa.trailingZeroBitCount)
             highest = max(highest, power + 64 - mantissa.leadingZeroBitCount)
         }
         if lowest == Int.max { lowest = 0 } else {
@@ -30,12 +32,14 @@ struct FixedPointSums {
     }
 
     /// Sums values up, each one that `fits` saw, or 0.
+    @inline(__always)
     mutating func load(_ count: Int, _ value: (Int) -> Double) {
         sums.removeAll(keepingCapacity: true)
         sums.append(0)
         var sum: Int128 = 0
         for index in 0..<count {
-            sum += integer(value(index))
+            // `fits` left room for the carries of so many values.
+            sum &+= integer(value(index))
             sums.append(sum)
         }
     }
@@ -56,7 +60,11 @@ struct FixedPointSums {
     func integer(_ value: Double) -> Int128 {
         let (mantissa, power) = Self.parts(value)
         if mantissa == 0 { return 0 }
-        let units = Int128(mantissa) << Int128(power - exponent)
+        let shift = power - exponent
+        // No bit falls off: the unit is at most the lowest bit of all values.
+        let units =
+            shift < 0
+            ? Int128(mantissa >> UInt64(-shift)) : Int128(mantissa) &<< Int128(shift)
         return value < 0 ? -units : units
     }
 
@@ -85,14 +93,12 @@ struct FixedPointSums {
         Double(bitPattern: UInt64(exponent + 1023) << 52)
     }
 
-    /// A finite double's magnitude as an odd integer, or 0, times a power of two.
+    /// A finite double's magnitude as an integer, or 0, times a power of two.
+    @inline(__always)
     private static func parts(_ value: Double) -> (mantissa: UInt64, power: Int) {
         let bits = value.bitPattern
         let biased = Int(bits >> 52) & 0x7FF
-        var mantissa = bits & 0xF_FFFF_FFFF_FFFF
-        if biased > 0 { mantissa |= 1 << 52 }
-        if mantissa == 0 { return (0, 0) }
-        let zeros = mantissa.trailingZeroBitCount
-        return (mantissa >> UInt64(zeros), max(biased, 1) - 1075 + zeros)
+        let fraction = bits & 0xF_FFFF_FFFF_FFFF
+        return biased > 0 ? (fraction | 1 << 52, biased - 1075) : (fraction, -1074)
     }
 }

@@ -21,6 +21,10 @@ public struct KeyTable: Sendable {
     /// Numbers the keys of all rows.
     public init(_ columns: [Column], rows: Int) {
         types = columns.map(\.type)
+        if hasPlainWords {
+            numberWords(columns[0])
+            return
+        }
         numbers.reserveCapacity(rows)
         var scratch = ByteWriter()
         for row in 0..<rows {
@@ -46,6 +50,79 @@ public struct KeyTable: Sendable {
     func number(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> Int? {
         guard let hash = hash(columns, row, &scratch) else { return nil }
         return find(hash, columns, row, scratch.bytes)
+    }
+
+    /// The numbers of the keys in all rows of another table, as `number` gives them; -1 where it has
+    /// none.
+    func numbers(_ columns: [Column], rows: Int) -> [Int32] {
+        guard hasPlainWords else {
+            var scratch = ByteWriter()
+            return (0..<rows).map { row in
+                number(columns, row, &scratch).map { Int32($0) } ?? -1
+            }
+        }
+        let mask = slots.count - 1
+        let (column, slots, known) = (columns[0], slots.span, words.span)
+        let cells = column.words.span
+        var found = [Int32](capacity: rows) { (found: inout OutputSpan<Int32>) in
+            for row in 0..<rows {
+                let word = cells[row]
+                var slot = Int(truncatingIfNeeded: Self.mixed(word)) & mask
+                var number: Int32 = -1
+                while slots[slot] != 0 {
+                    let candidate = Int(slots[slot]) - 1
+                    if known[candidate] == word {
+                        number = Int32(truncatingIfNeeded: candidate)
+                        break
+                    }
+                    slot = (slot + 1) & mask
+                }
+                found.append(number)
+            }
+        }
+        if column.nullCount > 0 {
+            for row in 0..<rows where column.isNull(row) { found[row] = -1 }
+        }
+        return found
+    }
+
+    /// Numbers the cells of a column of integers or times.
+    private mutating func numberWords(_ column: Column) {
+        let hasNulls = column.nullCount > 0
+        let cells = column.words.span
+        var (slots, hashes, words) = (self.slots, [UInt64](), [UInt64]())
+        self.slots = []
+        numbers = [Int32](capacity: cells.count) { (numbers: inout OutputSpan<Int32>) in
+            for row in cells.indices {
+                if hasNulls, column.isNull(row) {
+                    numbers.append(-1)
+                    continue
+                }
+                let word = cells[row]
+                let hash = Self.mixed(word)
+                let mask = slots.count - 1
+                var slot = Int(truncatingIfNeeded: hash) & mask
+                while slots[slot] != 0, words[Int(slots[slot]) - 1] != word {
+                    slot = (slot + 1) & mask
+                }
+                if slots[slot] != 0 {
+                    numbers.append(Int32(truncatingIfNeeded: slots[slot]) - 1)
+                    continue
+                }
+                precondition(hashes.count < Int(Int32.max), "\(hashes.count) distinct keys")
+                numbers.append(Int32(truncatingIfNeeded: hashes.count))
+                hashes.append(hash)
+                words.append(word)
+                slots[slot] = UInt32(hashes.count)
+                if 2 * hashes.count > slots.count { Self.grow(&slots, hashes) }
+            }
+        }
+        (self.slots, self.hashes, self.words) = (slots, hashes, words)
+    }
+
+    /// Whether a key is one word, and equal words are equal keys.
+    private var hasPlainWords: Bool {
+        types.count == 1 && (types[0] == .int64 || types[0] == .timestamp)
     }
 
     private var isWord: Bool { types.count == 1 && types[0] != .string }
@@ -110,17 +187,21 @@ public struct KeyTable: Sendable {
             ends.append(bytes.count)
         }
         if 2 * hashes.count > slots.count {
-            slots = Array(repeating: 0, count: 4 * slots.count)
-            for known in hashes.indices { place(known) }
+            Self.grow(&slots, hashes)
         } else {
-            place(number)
+            Self.place(number, hash, &slots)
         }
         return number
     }
 
-    private mutating func place(_ number: Int) {
+    private static func grow(_ slots: inout [UInt32], _ hashes: [UInt64]) {
+        slots = Array(repeating: 0, count: 4 * slots.count)
+        for known in hashes.indices { place(known, hashes[known], &slots) }
+    }
+
+    private static func place(_ number: Int, _ hash: UInt64, _ slots: inout [UInt32]) {
         let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: hashes[number]) & mask
+        var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] != 0 { slot = (slot + 1) & mask }
         slots[slot] = UInt32(number + 1)
     }
@@ -174,14 +255,8 @@ public struct KeyedRows: Sendable {
             times[place] = all[row]
         }
         self.keyless = keyless
-        for key in 0..<keys.count { sort(starts[key]..<starts[key + 1]) }
-    }
-
-    private mutating func sort(_ range: Range<Int>) {
-        var isSorted = true
-        for index in range.dropFirst() where times[index - 1] > times[index] { isSorted = false }
-        if isSorted { return }
-        let pairs = range.map { (times[$0], order[$0]) }.sorted { $0 < $1 }
-        for (index, pair) in zip(range, pairs) { (times[index], order[index]) = pair }
+        for key in 0..<keys.count {
+            TimeOrder.sort(&times, &order, starts[key]..<starts[key + 1])
+        }
     }
 }

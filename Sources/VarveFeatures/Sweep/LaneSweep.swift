@@ -15,6 +15,8 @@ struct LaneSweep {
     var values = LaneValues()
     var start = 0
     var count = 0
+    /// The arrays are the partition's, whose facts are all in the lane.
+    var isShared = false
 
     /// Element i: facts with a value, and facts at all, among the first i, replaced ones left out.
     /// Empty when every fact counts.
@@ -203,4 +205,15 @@ extension LaneSweep {
     }
 
     func rank(_ index: Int) -> Int64 { ranks[index] }
+
+    /// A number in the order of `Value.precedes`, as `rank` gives it; texts need `prepareRanks`.
+    func order(_ index: Int, _ type: ValueType) -> Int64 {
+        switch type {
+        case .float64:
+            let bits = integer(index)
+            return bits < 0 ? bits ^ Int64.max : bits
+        case .string: return ranks[index]
+        case .bool, .int64, .timestamp: return integer(index)
+        }
+    }
 }

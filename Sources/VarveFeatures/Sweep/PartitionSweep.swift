@@ -72,16 +72,21 @@ public struct PartitionSweep {
 
     private let request: Request
     private var facts = EntityColumns()
-    private var lane = LaneSweep()
+    private var lanes: [LaneSweep]
     /// The categories of a feature that has them.
     private var categories = LaneSweep()
     private var windows: [WindowSweep]
+    /// By the features' group.
+    private var bounds: [WindowBounds]
     // Of the entity at hand: T of its rows, then the newest of all, and for each the first fact
     // that is too late and the first that is not settled.
     private var times: [Int64] = []
     private var ends: [Int] = []
     private var settled: [Int] = []
     private var fates: [Int64] = []
+    private var differs = false
+    /// The bounds are those of all facts of the entity.
+    private var boundsAreShared = false
     private var known: [FeatureCells]
     private var corrected: [FeatureCells]
 
@@ -94,6 +99,13 @@ public struct PartitionSweep {
                 feature, type: request.laneTypes[feature.lane],
                 categoryType: feature.categoryLane.map { request.laneTypes[$0] },
                 maxAge: request.view.maxAge, includesCutoff: request.view.includesCutoff)
+        }
+        lanes = plan.lanes.map { _ in LaneSweep() }
+        let reach: Int64 = request.view.includesCutoff ? 1 : 0
+        bounds = []
+        for feature in plan.features.sorted(by: { $0.group < $1.group })
+        where feature.group == bounds.count {
+            bounds.append(WindowBounds(feature.window, reach: reach))
         }
         known = request.types.map { FeatureCells(type: $0, count: 0) }
         corrected = known
@@ -110,7 +122,8 @@ public struct PartitionSweep {
         let zeros = Array(repeating: 0, count: none.count)
         var answers = Answers(places: places, cells: none, leaks: zeros, latestDiffers: zeros)
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
-        facts.gather(slices, entities: first..<end, lanes: request.plan.lanes.count)
+        for lane in lanes.indices { lanes[lane].isShared = false }
+        facts.gather(slices, entities: first..<end, lanes: lanes.count)
         answers.factCount = facts.eventTimes.count
         for entity in first..<end {
             sweep(
@@ -126,44 +139,57 @@ public struct PartitionSweep {
         times.removeAll(keepingCapacity: true)
         for place in places { times.append(request.rows.times[place]) }
         times.append(request.newest)
-        for lane in request.plan.lanes.indices {
+        boundsAreShared = false
+        for lane in lanes.indices {
             var isPrepared = false
-            var differs = false
             for index in windows.indices where windows[index].feature.lane == lane {
                 if !isPrepared {
                     isPrepared = true
-                    differs = prepare(lane, range)
+                    prepare(lane, range)
                 }
                 if let number = windows[index].feature.categoryLane {
+                    // It stands for one lane now, for another then.
+                    categories.isShared = false
                     facts.load(&categories, number, range)
                 }
-                answer(index, differs)
-                write(index, differs, at: places.lowerBound - answers.places.lowerBound, &answers)
+                answer(index, lane)
+                write(index, at: places.lowerBound - answers.places.lowerBound, &answers)
             }
         }
     }
 
-    /// Makes a lane ready; answers whether any row sees other facts in one mode than in the other.
-    private mutating func prepare(_ number: Int, _ range: Range<Int>) -> Bool {
-        facts.load(&lane, number, range)
-        lane.prepare()
+    /// Makes a lane ready, and finds for each row which facts it may see in either mode; lanes that
+    /// leave no fact out share that.
+    private mutating func prepare(_ lane: Int, _ range: Range<Int>) {
+        facts.load(&lanes[lane], lane, range)
+        lanes[lane].prepare()
+        if lanes[lane].isShared, boundsAreShared { return }
+        boundsAreShared = lanes[lane].isShared
+        for index in bounds.indices { bounds[index].isCurrent = false }
+        findBounds(lanes[lane])
+    }
+
+    private mutating func findBounds(_ lane: borrowing LaneSweep) {
         let reach: Int64 = request.view.includesCutoff ? 1 : 0
         ends.removeAll(keepingCapacity: true)
         settled.removeAll(keepingCapacity: true)
         fates.removeAll(keepingCapacity: true)
+        let count = lane.count
+        let own = lane.start..<(lane.start + count)
+        let (events, known) = (
+            lane.eventTimes.span.extracting(own), lane.knownTimes.span.extracting(own)
+        )
         var fate = Int64.min
-        for index in 0..<lane.count {
-            let place = lane.start + index
-            let own = lane.isReplaced(index) ? lane.replacedTimes[place] : lane.knownTimes[place]
-            fate = max(fate, own)
+        for index in 0..<count {
+            let isReplaced = lane.isReplaced(index)
+            fate = max(fate, isReplaced ? lane.replacedTimes[lane.start + index] : known[index])
             fates.append(fate)
         }
         var (end, bound) = (0, 0)
-        var differs = lane.hasReplaced
+        differs = lane.hasReplaced
         for (row, time) in times.enumerated() {
-            let (sum, overflow) = time.addingReportingOverflow(reach)
-            let limit = overflow ? Int64.max : sum
-            while end < lane.count, lane.eventTime(end) < limit { end += 1 }
+            let limit = time.subtractingClamped(-reach)
+            while end < count, events[end] < limit { end += 1 }
             while bound < end, fates[bound] < limit { bound += 1 }
             let isRow = row < times.count - 1
             if isRow, bound < end { differs = true }
@@ -171,48 +197,36 @@ public struct PartitionSweep {
             // A plain join sees all that is known.
             settled.append(isRow ? bound : end)
         }
-        return differs
     }
 
     /// Answers all rows of the entity as known and, where that may differ, as corrected.
-    private mutating func answer(_ index: Int, _ differs: Bool) {
-        Self.run(&windows[index], times, ends, settled, &lane, categories, &known[index])
+    private mutating func answer(_ index: Int, _ lane: Int) {
+        let group = windows[index].feature.group
+        bounds[group].find(times, ends, lanes[lane])
+        known[index].resize(times.count)
+        windows[index].answer(
+            times, bounds[group], settled: settled, &lanes[lane], categories, &known[index])
         if differs {
-            Self.run(&windows[index], times, ends, ends, &lane, categories, &corrected[index])
+            corrected[index].resize(times.count)
+            windows[index].answer(
+                times, bounds[group], settled: ends, &lanes[lane], categories, &corrected[index])
         }
     }
 
-    private static func run(
-        _ window: inout WindowSweep, _ times: [Int64], _ ends: [Int], _ settled: [Int],
-        _ lane: inout LaneSweep, _ categories: LaneSweep, _ cells: inout FeatureCells
-    ) {
-        cells.resize(times.count)
-        window.reset()
-        for row in times.indices {
-            window.answer(
-                times[row], end: ends[row], settled: settled[row], &lane, categories, &cells, row)
+    private func write(_ index: Int, at start: Int, _ answers: inout Answers) {
+        let count = times.count - 1
+        // The row at the end is answered as corrected in both.
+        answers.latestDiffers[index] += known[index].differences(from: count, upTo: count)
+        if differs {
+            answers.leaks[index] += known[index].differences(from: corrected[index], upTo: count)
         }
-    }
-
-    private func write(
-        _ index: Int, _ differs: Bool, at start: Int, _ answers: inout Answers
-    ) {
-        let joined = times.count - 1
-        let others = differs ? corrected[index] : known[index]
-        let (chosen, rest) =
-            request.isAsKnown ? (known[index], others) : (others, known[index])
-        for row in 0..<joined {
-            if differs, !known[index].isIdentical(row, to: others, row) {
-                answers.leaks[index] += 1
-            }
-            // The row at the end is answered as corrected in both.
-            if !known[index].isIdentical(row, to: known[index], joined) {
-                answers.latestDiffers[index] += 1
-            }
-            answers.cells[index].take(chosen, row, to: start + row)
-            if request.keepsOthers {
-                answers.others[index].take(rest, row, to: start + row)
-                answers.joined[index].take(known[index], joined, to: start + row)
+        let isKnown = request.isAsKnown || !differs
+        answers.cells[index].take((isKnown ? known : corrected)[index], count, to: start)
+        if request.keepsOthers {
+            let isCorrected = request.isAsKnown && differs
+            answers.others[index].take((isCorrected ? corrected : known)[index], count, to: start)
+            for row in 0..<count {
+                answers.joined[index].take(known[index], count, at: start + row)
             }
         }
     }
@@ -230,10 +244,43 @@ extension FeatureCells {
         }
     }
 
-    fileprivate mutating func take(_ other: FeatureCells, _ row: Int, to place: Int) {
+    /// Takes the first rows of another over.
+    fileprivate mutating func take(_ other: FeatureCells, _ count: Int, to start: Int) {
+        if type == .string {
+            for row in 0..<count { take(other, row, at: start + row) }
+            return
+        }
+        Self.copy(count, of: other.statuses, into: &statuses, at: start)
+        Self.copy(count, of: other.words, into: &words, at: start)
+    }
+
+    @inline(__always)
+    private static func copy<Element: BitwiseCopyable>(
+        _ count: Int, of source: [Element], into target: inout [Element], at start: Int
+    ) {
+        var target = target.mutableSpan
+        let source = source.span
+        for index in 0..<count { target[start + index] = source[index] }
+    }
+
+    fileprivate mutating func take(_ other: FeatureCells, _ row: Int, at place: Int) {
         statuses[place] = other.statuses[row]
         if type == .string { texts[place] = other.texts[row] } else {
             words[place] = other.words[row]
         }
+    }
+
+    /// How many of the first rows are not identical to those of another.
+    fileprivate func differences(from other: FeatureCells, upTo count: Int) -> Int {
+        var found = 0
+        for row in 0..<count where !isIdentical(row, to: other, row) { found += 1 }
+        return found
+    }
+
+    /// How many of the first rows are not identical to a row.
+    fileprivate func differences(from one: Int, upTo count: Int) -> Int {
+        var found = 0
+        for row in 0..<count where !isIdentical(row, to: self, one) { found += 1 }
+        return found
     }
 }

@@ -10,13 +10,12 @@ struct WindowSweep {
     /// 1 where a fact at exactly T is visible, else 0: added to every bound.
     let reach: Int64
 
-    // Bounds of the window, which only grow: the first fact at or after its far and near edges.
-    private var lower = 0
-    private var near = 0
     /// Indices whose ranks descend (or ascend, for min): the first is the extreme of the window.
     private var queue: [Int32] = []
     private var head = 0
     private var pushed = 0
+    /// Extremes are found by looking at every fact of a window.
+    private var isScanned = false
 
     init(
         _ feature: ViewPlan.Feature, type: ValueType, categoryType: ValueType?, maxAge: Int64?,
@@ -31,7 +30,7 @@ struct WindowSweep {
 
     /// Begins anew with another entity's facts.
     mutating func reset() {
-        (lower, near, head, pushed) = (0, 0, 0, 0)
+        (head, pushed) = (0, 0)
         queue.removeAll(keepingCapacity: true)
     }
 
@@ -44,16 +43,98 @@ struct WindowSweep {
         let limit: Int64
     }
 
+    /// Answers all rows of an entity.
+    /// - Parameters:
+    ///   - times: T of each row, ascending.
+    ///   - bounds: where the window begins and ends for each.
+    ///   - settled: for each row the first fact whose fate is not known yet.
+    mutating func answer(
+        _ times: [Int64], _ bounds: borrowing WindowBounds, settled: [Int],
+        _ lane: inout LaneSweep, _ categories: LaneSweep, _ cells: inout FeatureCells
+    ) {
+        reset()
+        let isQuick = lane.isPlain && !feature.function.needsValues && categoryType == nil
+            && feature.function != .timeSinceLast && !isOfLastFacts
+        if isQuick, isMinOrMax {
+            isScanned = scansLess(bounds, settled, lane.count)
+            if type == .string { lane.prepareRanks(type) }
+        }
+        for row in times.indices {
+            let (lower, top) = (bounds.lowers[row], bounds.tops[row])
+            let bound = settled[row]
+            if isQuick, bound >= top {
+                answerSettled(times[row], lower..<top, &lane, &cells, row)
+            } else {
+                answer(
+                    times[row], lower: lower, top: top, settled: bound, &lane, categories,
+                    &cells, row)
+            }
+        }
+    }
+
+    private var isMinOrMax: Bool { feature.function == .min || feature.function == .max }
+
+    private var isOfLastFacts: Bool {
+        if case .lastFacts = feature.window { true } else { false }
+    }
+
+    /// Whether looking at every fact of every window is less work than a queue of extremes.
+    private func scansLess(
+        _ bounds: borrowing WindowBounds, _ settled: [Int], _ count: Int
+    ) -> Bool {
+        var (facts, row) = (0, 0)
+        while row < settled.count, facts <= 4 * count {
+            facts += bounds.tops[row] - bounds.lowers[row]
+            row += 1
+        }
+        return facts <= 4 * count
+    }
+
+    /// One row's value where all facts of the window have a value, and count.
+    private mutating func answerSettled(
+        _ time: Int64, _ run: Range<Int>, _ lane: inout LaneSweep, _ cells: inout FeatureCells,
+        _ row: Int
+    ) {
+        if feature.function == .count { return set(&cells, row, UInt64(run.count)) }
+        if run.isEmpty { return cells.setStatus(.notFound, row) }
+        let newest = run.upperBound - 1
+        if maxAge != nil, isExpired(newest, time, lane) {
+            return cells.setStatus(.expired, row)
+        }
+        switch feature.function {
+        case .latest, .last: set(&cells, row, lane, newest)
+        case .min where isScanned, .max where isScanned:
+            var best = newest
+            if feature.function == .min {
+                for index in run where lane.order(index, type) < lane.order(best, type) {
+                    best = index
+                }
+            } else {
+                for index in run where lane.order(index, type) > lane.order(best, type) {
+                    best = index
+                }
+            }
+            set(&cells, row, lane, best)
+        default:
+            fold(
+                Span(
+                    settled: run, open: run.upperBound..<run.upperBound,
+                    limit: time.subtractingClamped(-reach)),
+                newest, &lane, &cells, row)
+        }
+    }
+
     /// One row's value.
     /// - Parameters:
     ///   - time: T, not less than the one before.
-    ///   - end: the first fact whose event time is too late.
-    ///   - settled: the first fact whose fate is not known yet, at most `end`.
-    mutating func answer(
-        _ time: Int64, end: Int, settled: Int, _ lane: inout LaneSweep,
+    ///   - lower: the first fact in the window.
+    ///   - top: the first fact beyond it.
+    ///   - bound: the first fact whose fate is not known yet.
+    private mutating func answer(
+        _ time: Int64, lower: Int, top: Int, settled bound: Int, _ lane: inout LaneSweep,
         _ categories: LaneSweep, _ cells: inout FeatureCells, _ row: Int
     ) {
-        let span = span(time, end: end, settled: settled, lane)
+        let span = span(time, lower: lower, top: top, settled: bound, lane)
         if feature.function.needsValues || categoryType != nil {
             return list(span, time, lane, categories, &cells, row)
         }
@@ -87,51 +168,31 @@ struct WindowSweep {
         }
     }
 
-    private mutating func span(
-        _ time: Int64, end: Int, settled: Int, _ lane: LaneSweep
+    private func span(
+        _ time: Int64, lower: Int, top: Int, settled: Int, _ lane: LaneSweep
     ) -> Span {
-        var top = end
-        switch feature.window {
-        case .lifetime: lower = 0
-        case .lastFacts(let limit):
-            return lastFacts(limit, time, end: end, settled: settled, lane)
-        case .length(let length, let lag, let hop):
-            let nearEdge = time.subtractingSaturating(lag)
-            var farEdge = nearEdge.subtractingSaturating(length)
-            if hop > 0 {
-                farEdge = farEdge.subtractingSaturating(farEdge.flooredDivision(by: hop).remainder)
-            }
-            farEdge = farEdge.subtractingSaturating(-reach)
-            if lag != 0 {
-                let edge = nearEdge.subtractingSaturating(-reach)
-                while near < lane.count, lane.eventTime(near) < edge { near += 1 }
-                top = min(near, end)
-            }
-            while lower < lane.count, lane.eventTime(lower) < farEdge { lower += 1 }
+        if case .lastFacts(let limit) = feature.window {
+            return lastFacts(limit, time, end: top, settled: min(settled, top), lane)
         }
-        let first = min(lower, top)
-        let middle = min(max(first, settled), top)
+        let middle = min(max(lower, settled), top)
         return Span(
-            settled: first..<middle, open: middle..<top,
-            limit: time.subtractingSaturating(-reach))
+            settled: lower..<middle, open: middle..<top,
+            limit: time.subtractingClamped(-reach))
     }
 
     /// The newest facts that are visible, nulls included.
-    private mutating func lastFacts(
+    private func lastFacts(
         _ count: Int, _ time: Int64, end: Int, settled: Int, _ lane: LaneSweep
     ) -> Span {
-        let limit = time.subtractingSaturating(-reach)
+        let limit = time.subtractingClamped(-reach)
         var left = count
         var index = end
         while index > settled, left > 0 {
             index -= 1
             if lane.isVisible(index, before: limit) { left -= 1 }
         }
-        if left == 0 {
-            lower = index
-            return Span(settled: index..<index, open: index..<end, limit: limit)
-        }
-        lower = lane.begin(ofLast: left, upTo: settled)
+        if left == 0 { return Span(settled: index..<index, open: index..<end, limit: limit) }
+        let lower = lane.begin(ofLast: left, upTo: settled)
         return Span(settled: lower..<settled, open: settled..<end, limit: limit)
     }
 
@@ -339,13 +400,5 @@ extension FeatureCells {
     mutating func setStatus(_ status: FeatureStatus, _ row: Int) {
         statuses[row] = status.rawValue
         if type == .string { texts[row] = "" } else { words[row] = 0 }
-    }
-}
-
-extension Int64 {
-    /// The difference, or the type's bound where it lies beyond.
-    fileprivate func subtractingSaturating(_ other: Int64) -> Int64 {
-        let (value, overflow) = subtractingReportingOverflow(other)
-        return overflow ? (other > 0 ? .min : .max) : value
     }
 }

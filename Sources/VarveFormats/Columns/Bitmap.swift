@@ -8,6 +8,20 @@ struct Bitmap: Sendable, Equatable {
 
     init(capacity: Int = 0) { bytes.reserveCapacity((capacity + 7) / 8) }
 
+    /// The bits that a function says.
+    @inline(__always)
+    init(count: Int, _ bit: (Int) -> Bool) {
+        bytes.reserveCapacity((count + 7) / 8)
+        for start in stride(from: 0, to: count, by: 8) {
+            var byte: UInt8 = 0
+            for index in start..<min(start + 8, count) {
+                byte |= (bit(index) ? 1 : 0) << UInt8(index - start)
+            }
+            bytes.append(byte)
+        }
+        self.count = count
+    }
+
     /// The bit at `index`; stops the program when out of bounds.
     subscript(index: Int) -> Bool {
         precondition(index >= 0 && index < count, "bit \(index) of \(count)")

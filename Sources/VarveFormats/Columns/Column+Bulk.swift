@@ -22,6 +22,20 @@ extension Column {
         finish(valid, nulls: valid.count - present.count)
     }
 
+    /// The words of all rows, to be put back with more.
+    mutating func takeWords() -> [UInt64] {
+        var taken: [UInt64] = []
+        swap(&taken, &words)
+        return taken
+    }
+
+    /// Puts words back, of one row more for each bit of `valid`, all of which are set.
+    mutating func put(words all: [UInt64], _ valid: Bitmap) {
+        words = all
+        finish(valid, nulls: 0)
+        precondition(words.count == count, "\(words.count) words of \(count) rows")
+    }
+
     /// Adds one row for each bit of `valid`, whose set bits take the next of `present`.
     mutating func append(bits present: Bitmap, valid: Bitmap) {
         if present.count == valid.count {
@@ -65,6 +79,19 @@ extension Column {
             offsets.append(base + source.ends[next])
         }
         finish(valid, nulls: valid.count - source.count)
+    }
+
+    /// A column of the bits of int64, float64 or timestamp cells; those of nulls must be zero.
+    @inline(__always)
+    public init(
+        name: String, type: ColumnType, words: [UInt64], isValid: (Int) -> Bool
+    ) {
+        precondition(type != .bool && type != .string, "\(type.rawValue) cells are no words")
+        self.init(name: name, type: type)
+        self.words = words
+        count = words.count
+        validity = Bitmap(count: words.count, isValid)
+        nullCount = words.count - validity.ones
     }
 
     /// Adds the rows of another column of the same type.

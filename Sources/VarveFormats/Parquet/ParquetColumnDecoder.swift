@@ -6,6 +6,7 @@ struct ParquetColumnDecoder {
     private(set) var column: Column
     /// Bytes of text that may still come.
     private let limit: Int
+    private static let reservedRowsMax = 1 << 21
     private var dictionary: ParquetDictionary?
     // Reused from page to page.
     private var expanded: [UInt8] = []
@@ -16,7 +17,9 @@ struct ParquetColumnDecoder {
     init(_ leaf: ParquetLeaf, rows: Int, limit: Int) {
         self.leaf = leaf
         self.limit = limit
-        column = Column(name: leaf.name, type: leaf.columnType)
+        // A file may claim more rows than it has: that much is reserved at most.
+        column = Column(
+            name: leaf.name, type: leaf.columnType, capacity: min(rows, Self.reservedRowsMax))
     }
 
     /// Reads the pages of one row group.
@@ -236,6 +239,11 @@ extension ParquetColumnDecoder {
             return column.append(bits: bits, valid: valid)
         case (.plain, .text):
             for _ in 0..<count { texts.append(try reader.lengthPrefixed()) }
+        case (.plain, _) where count == valid.count:
+            // Straight to where they stay.
+            var words = column.takeWords()
+            try readPlain(&reader, count, into: &words)
+            return column.put(words: words, valid)
         case (.plain, _): try readPlain(&reader, count, into: &words)
         case (.deltaBinaryPacked, .integer32), (.deltaBinaryPacked, .integer64),
             (.deltaBinaryPacked, .time), (.deltaBinaryPacked, .date):
@@ -296,9 +304,15 @@ extension ParquetColumnDecoder {
             for index in indices { bits.append(dictionary.words[Int(index)] != 0) }
             return column.append(bits: bits, valid: valid)
         }
-        words.reserveCapacity(indices.count)
-        for index in indices { words.append(dictionary.words[Int(index)]) }
-        column.append(words: words, valid: valid)
+        guard count == valid.count else {
+            words.reserveCapacity(indices.count)
+            for index in indices { words.append(dictionary.words[Int(index)]) }
+            return column.append(words: words, valid: valid)
+        }
+        var words = column.takeWords()
+        let entries = dictionary.words.span
+        for index in indices { words.append(entries[Int(index)]) }
+        column.put(words: words, valid)
     }
 }
 

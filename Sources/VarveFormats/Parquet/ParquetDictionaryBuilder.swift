@@ -21,6 +21,10 @@ struct ParquetDictionaryBuilder {
     init?(_ column: Column, _ rows: Range<Int>) {
         guard column.type != .bool, rows.count >= 8 else { return nil }
         let limit = min(Self.countLimit, rows.count / 4)
+        if column.type != .string {
+            guard numberWords(column, rows, limit) else { return nil }
+            return
+        }
         indices.reserveCapacity(rows.count)
         // Open addressing, at most half full: 0 is free, else 1 + the number of a value.
         var slots = [UInt32](repeating: 0, count: 256)
@@ -57,17 +61,64 @@ struct ParquetDictionaryBuilder {
         if examples.isEmpty { return nil }
     }
 
-    private static func hash(_ column: Column, _ row: Int) -> UInt64 {
-        if column.type == .string { return KeyHash.hash(column.utf8(row)) }
-        let product = (column.words[row] ^ 0xe703_7ed1_a0b4_28db)
+    /// The same for cells of 64 bits; false when there are more than `limit` distinct ones.
+    private mutating func numberWords(_ column: Column, _ rows: Range<Int>, _ limit: Int) -> Bool {
+        let words = column.words.span
+        let hasNulls = column.nullCount > 0
+        var distinct: [UInt64] = []
+        var slots = [UInt32](repeating: 0, count: 1024)
+        var isSmall = true
+        let numbers = [UInt32](capacity: rows.count) { (numbers: inout OutputSpan<UInt32>) in
+            for row in rows {
+                if hasNulls, column.isNull(row) {
+                    numbers.append(0)
+                    continue
+                }
+                let word = words[row]
+                let mask = slots.count - 1
+                var slot = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
+                while slots[slot] != 0, distinct[Int(slots[slot]) - 1] != word {
+                    slot = (slot + 1) & mask
+                }
+                if slots[slot] != 0 {
+                    numbers.append(slots[slot] - 1)
+                    continue
+                }
+                if distinct.count == limit {
+                    isSmall = false
+                    return
+                }
+                numbers.append(UInt32(distinct.count))
+                distinct.append(word)
+                examples.append(row)
+                slots[slot] = UInt32(distinct.count)
+                if distinct.count * 2 > slots.count {
+                    slots = [UInt32](repeating: 0, count: slots.count * 4)
+                    let mask = slots.count - 1
+                    for (number, word) in distinct.enumerated() {
+                        var place = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
+                        while slots[place] != 0 { place = (place + 1) & mask }
+                        slots[place] = UInt32(number + 1)
+                    }
+                }
+            }
+        }
+        indices = numbers
+        return isSmall && !examples.isEmpty
+    }
+
+    private static func hash(_ word: UInt64) -> UInt64 {
+        let product = (word ^ 0xe703_7ed1_a0b4_28db)
             .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
         return product.high ^ product.low
     }
 
+    private static func hash(_ column: Column, _ row: Int) -> UInt64 {
+        KeyHash.hash(column.utf8(row))
+    }
+
     private static func equals(_ column: Column, _ row: Int, _ other: Int) -> Bool {
-        column.type == .string
-            ? column.utf8(row).equals(column.utf8(other))
-            : column.words[row] == column.words[other]
+        column.utf8(row).equals(column.utf8(other))
     }
 
     /// The distinct values in the PLAIN encoding.
@@ -97,6 +148,10 @@ enum ParquetBounds {
         statistics.nullCount = Int64(nulls)
         if nulls == rows.count { return statistics }
         let present = rows.lazy.filter { nulls == 0 || column.validity[$0] }
+        if nulls == 0, let bounds = words(column, rows) {
+            (statistics.minimum, statistics.maximum) = (word(bounds.least), word(bounds.most))
+            return statistics
+        }
         switch column.type {
         case .bool:
             let hasFalse = present.contains { !column.bits[$0] }
@@ -138,6 +193,35 @@ enum ParquetBounds {
             }
         }
         return statistics
+    }
+
+    /// The bounds of cells of 64 bits without nulls; nil for others, and where no bounds hold.
+    private static func words(
+        _ column: Column, _ rows: Range<Int>
+    ) -> (least: UInt64, most: UInt64)? {
+        guard column.type != .bool, column.type != .string else { return nil }
+        let words = column.words.span.extracting(rows)
+        if column.type == .float64 {
+            var (least, most) = (Double.infinity, -Double.infinity)
+            var isNumber = true
+            for index in words.indices {
+                let value = Double(bitPattern: words[index])
+                isNumber = isNumber && !value.isNaN
+                least = value < least ? value : least
+                most = value > most ? value : most
+            }
+            // The format asks for bounds that hold zeros of either sign.
+            return isNumber
+                ? ((least == 0 ? -0.0 : least).bitPattern, (most == 0 ? 0.0 : most).bitPattern)
+                : nil
+        }
+        var (least, most) = (Int64.max, Int64.min)
+        for index in words.indices {
+            let value = Int64(bitPattern: words[index])
+            least = min(least, value)
+            most = max(most, value)
+        }
+        return (UInt64(bitPattern: least), UInt64(bitPattern: most))
     }
 
     private static func word(_ value: UInt64) -> [UInt8] {

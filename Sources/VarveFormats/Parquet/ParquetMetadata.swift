@@ -94,6 +94,13 @@ struct ParquetChunk {
     var isElsewhere = false
     var encodings: [Int] = []
     var statistics = ParquetStatistics()
+
+    /// Moves where the pages are.
+    mutating func move(by distance: Int64) {
+        // In files of others either may lie anywhere: readers follow the smaller of the two only.
+        dataOffset &+= distance
+        if let offset = dictionaryOffset { dictionaryOffset = offset &+ distance }
+    }
 }
 
 /// Bounds of the values, in the PLAIN encoding without the length of a text; nil when not known.

@@ -78,6 +78,14 @@ public enum ParquetFile {
         let numbers = schema.leaves.indices.filter {
             wanted?.contains(schema.leaves[$0].name) ?? true
         }
+        return try decode(numbers, of: metadata, schema, bytes, limit: limit)
+    }
+
+    /// Decodes some columns, whose pages are where the metadata says.
+    static func decode(
+        _ numbers: [Int], of metadata: ParquetMetadata, _ schema: ParquetSchema, _ bytes: RawSpan,
+        limit: Int
+    ) throws(ParquetError) -> Table {
         var names: Set<String> = []
         var columns: [Column] = []
         let rows = try rowCount(metadata, columns: numbers.count, limit: limit)

@@ -27,14 +27,25 @@ extension ParquetFile {
         }
     }
 
+    /// One column of one row group, encoded.
+    public struct Chunk: Sendable {
+        fileprivate var chunk: ParquetChunk
+        fileprivate let pages: [UInt8]
+    }
+
+    /// Calls a function with each number below a count and answers the results in that order: what
+    /// a caller with threads to spare does on several of them.
+    public typealias Mapping = (Int, @escaping @Sendable (Int) -> Chunk) -> [Chunk]
+
     /// A table as a whole file: pages of version 1, values plain or by dictionary, whichever is
     /// smaller, bounds and null counts for each row group. Timestamps are microseconds in UTC. The
     /// same table gives the same bytes on every machine where pages are not compressed.
-    public static func encode(_ table: Table, _ options: Options = Options()) -> [UInt8] {
+    /// - Parameter map: encodes chunks; nil does it one after the other.
+    public static func encode(
+        _ table: Table, _ options: Options = Options(), map: Mapping? = nil
+    ) -> [UInt8] {
         precondition(options.rowsPerGroup > 0, "\(options.rowsPerGroup) rows in a row group")
         table.checkInvariants()
-        var writer = ByteWriter()
-        writer.raw(ParquetFormat.magic)
         var metadata = ParquetMetadata()
         metadata.createdBy = "varve version 1.0.0 (build 1)"
         metadata.pairs = table.metadata
@@ -44,19 +55,33 @@ extension ParquetFile {
         root.childCount = Int64(table.columns.count)
         metadata.schema =
             [root] + table.columns.map { $0.parquetElement(options.required) }
-        for start in stride(from: 0, to: table.rowCount, by: options.rowsPerGroup) {
-            let rows = start..<min(start + options.rowsPerGroup, table.rowCount)
-            var group = ParquetRowGroup()
-            group.rowCount = Int64(rows.count)
-            for column in table.columns {
-                let chunk = ParquetChunkWriter(
-                    column: column, rows: rows,
-                    isOptional: !options.required.contains(column.name)
-                ).write(to: &writer, options.compression)
-                group.totalSize += chunk.expandedSize
-                group.columns.append(chunk)
+        let starts = Array(stride(from: 0, to: table.rowCount, by: options.rowsPerGroup))
+        let width = table.columns.count
+        let encode: @Sendable (Int) -> Chunk = { number in
+            let (column, start) = (table.columns[number % width], starts[number / width])
+            return ParquetChunkWriter(
+                column: column,
+                rows: start..<min(start + options.rowsPerGroup, table.rowCount),
+                isOptional: !options.required.contains(column.name)
+            ).encoded(options.compression)
+        }
+        let count = starts.count * width
+        let chunks = map?(count, encode) ?? (0..<count).map(encode)
+        precondition(chunks.count == count, "\(chunks.count) chunks of \(count)")
+        var writer = ByteWriter(
+            capacity: chunks.reduce(1 << 16) { $0 + $1.pages.count } + 512 * count)
+        writer.raw(ParquetFormat.magic)
+        for (group, start) in starts.enumerated() {
+            var rowGroup = ParquetRowGroup()
+            rowGroup.rowCount = Int64(min(options.rowsPerGroup, table.rowCount - start))
+            for encoded in chunks[(group * width)..<((group + 1) * width)] {
+                var chunk = encoded.chunk
+                chunk.move(by: Int64(writer.count))
+                writer.raw(encoded.pages)
+                rowGroup.totalSize += chunk.expandedSize
+                rowGroup.columns.append(chunk)
             }
-            metadata.rowGroups.append(group)
+            metadata.rowGroups.append(rowGroup)
         }
         let footer = metadata.encoded()
         writer.raw(footer)
@@ -106,10 +131,8 @@ private struct ParquetChunkWriter {
     /// Bytes of text in a page, about; a single longer text has a page of its own.
     private static let textPerPage = 1 << 20
 
-    /// Appends the pages, compressed if that makes them smaller.
-    func write(
-        to writer: inout ByteWriter, _ compression: ParquetFile.Options.Compression
-    ) -> ParquetChunk {
+    /// The pages, compressed if that makes them smaller, as if the file began with them.
+    func encoded(_ compression: ParquetFile.Options.Compression) -> ParquetFile.Chunk {
         var chunk = ParquetChunk()
         chunk.physical = column.physical
         chunk.path = [column.name]
@@ -135,21 +158,24 @@ private struct ParquetChunkWriter {
             : [ParquetFormat.Encoding.plain, .runLength, .dictionary].map { Int($0.rawValue) }
         let compressed = compression == .lz4 ? Self.compress(pages.map(\.body)) : nil
         chunk.codec = (compressed == nil ? ParquetFormat.Codec.none : .lz4).rawValue
-        let start = writer.count
+        var writer = ByteWriter(
+            capacity: 64 * pages.count
+                + (compressed ?? pages.map(\.body)).reduce(0) { $0 + $1.count })
         for index in pages.indices {
             var header = pages[index].header
             let body = compressed?[index] ?? pages[index].body
             header.expandedSize = Int64(pages[index].body.count)
             header.compressedSize = Int64(body.count)
             let head = header.encoded()
+            // No page begins a file: an offset of zero means none, until the chunk is moved.
             if index == 0, dictionary != nil { chunk.dictionaryOffset = Int64(writer.count) }
             if index == (dictionary == nil ? 0 : 1) { chunk.dataOffset = Int64(writer.count) }
             writer.raw(head)
             writer.raw(body)
             chunk.expandedSize += Int64(head.count) + header.expandedSize
         }
-        chunk.compressedSize = Int64(writer.count - start)
-        return chunk
+        chunk.compressedSize = Int64(writer.count)
+        return ParquetFile.Chunk(chunk: chunk, pages: writer.bytes)
     }
 
     private func header(

@@ -64,13 +64,27 @@ struct RunLengthReader: ~Escapable {
             if let value = run.value {
                 values.append(contentsOf: repeatElement(value, count: run.count))
             } else {
-                for index in 0..<run.count {
-                    values.append(UInt32(run.packed.bits(at: index * width, count: width)))
-                }
+                unpack(run.packed, run.count, into: &values)
             }
         }
         for index in start..<values.count where values[index] >= limit {
             throw .lengthOutOfRange(at: bytes.offset, value: Int64(values[index]), limit: limit)
+        }
+    }
+
+    /// Appends the first values of packed bytes.
+    private func unpack(_ packed: RawSpan, _ count: Int, into values: inout [UInt32]) {
+        let mask = (UInt64(1) << UInt64(width)) - 1
+        // As long as eight bytes from a value's first one on are there, one load has all its bits.
+        let whole = width == 0 ? 0 : min(count, max(0, (packed.byteCount - 8) * 8 / width))
+        var bit = 0
+        for _ in 0..<whole {
+            let word: UInt64 = packed.littleEndian(at: bit >> 3)
+            values.append(UInt32(truncatingIfNeeded: word >> UInt64(bit & 7) & mask))
+            bit += width
+        }
+        for index in whole..<count {
+            values.append(UInt32(packed.bits(at: index * width, count: width)))
         }
     }
 

@@ -1,4 +1,5 @@
 import VarveBytes
+import VarveSystem
 
 /// The first 128 bytes of a segment file (little-endian), `log/<20-digit base position>.varve`.
 ///
@@ -11,12 +12,13 @@ import VarveBytes
 ///     48  root hash of the previous segment, 32 bytes; zero in the first
 ///     80  number of segments before   i64
 ///     88  root of the tree over all segments before, 32 bytes
-///    120  reserved, zero
+///    120  flags                       u32  bit 0: retired, see `RetiredSegment`
 ///    124  CRC32C of bytes 0-123       u32
 struct SegmentHeader: Equatable {
     static let size = 128
     static let version: UInt32 = 1
     private static let magic = Array("VARVESEG".utf8)
+    private static let retiredFlag: UInt32 = 1
 
     var epoch: UInt32
     var log: LogID
@@ -25,6 +27,8 @@ struct SegmentHeader: Equatable {
     var previousRoot: Digest
     var number: Int64
     var historyRoot: Digest
+    /// Whether retention removed the frames: only header and footer are left.
+    var isRetired = false
 
     func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: Self.size)
@@ -37,7 +41,7 @@ struct SegmentHeader: Equatable {
         writer.raw(previousRoot.bytes)
         writer.integer(number)
         writer.raw(historyRoot.bytes)
-        writer.zeros(4)
+        writer.integer(isRetired ? Self.retiredFlag : 0)
         writer.integer(CRC32C.checksum(writer.bytes.raw))
         return writer.bytes
     }
@@ -66,6 +70,12 @@ struct SegmentHeader: Equatable {
         previousRoot = Digest(bytes.extracting(48..<80).copied())
         number = bytes.littleEndian(at: 80)
         historyRoot = Digest(bytes.extracting(88..<120).copied())
+        let flags: UInt32 = bytes.littleEndian(at: 120)
+        guard flags & ~Self.retiredFlag == 0 else {
+            throw .invalidSegment(
+                path: path, reason: "flags \(flags), expected 0 or \(Self.retiredFlag)")
+        }
+        isRetired = flags & Self.retiredFlag != 0
     }
 
     init(
@@ -79,6 +89,15 @@ struct SegmentHeader: Equatable {
         self.previousRoot = previousRoot
         self.number = number
         self.historyRoot = historyRoot
+    }
+
+    /// Reads the header of a segment file.
+    init(readFrom file: any File) throws(LogError) {
+        var bytes = [UInt8](repeating: 0, count: Self.size)
+        let count = try Recovery.system { () throws(SystemError) in
+            try file.read(bytes.count, at: 0, into: &bytes, start: 0)
+        }
+        try self.init(bytes.raw.extracting(0..<count), path: file.path)
     }
 
     static let suffix = ".varve"

@@ -13,12 +13,14 @@ public struct LogInspection {
         public let number: Int
         /// Its records.
         public let positions: Range<Int64>
-        /// Bytes of the file; reserved space counts.
+        /// Bytes of the file; reserved space counts, what retention removed does not.
         public let bytes: Int64
         /// Frames, ticks included.
         public let frames: Int64
         /// Whether it has its footer.
         public let isSealed: Bool
+        /// Whether retention removed its records; header and footer are left.
+        public let isRetired: Bool
         /// The Merkle root over its frames.
         public let root: Digest
         /// When its first and last frame were written; nil without frames.
@@ -39,8 +41,6 @@ public struct LogInspection {
         public let head: LogHead
         /// How the last segment ends; anything but `cleanEnd` is dealt with at the next opening.
         public let ending: RecoveryDecision
-        /// Segments that retention removed.
-        public let removedSegments: Int
     }
 
     private let directory: String
@@ -72,8 +72,11 @@ public struct LogInspection {
         let segments = opened.state.withIndex { $0.segments }
         var known: [SegmentInfo] = []
         for segment in segments {
-            let bytes = try Recovery.system { () throws(SystemError) in
+            var bytes = try Recovery.system { () throws(SystemError) in
                 try files.open(segment.path, .read).size()
+            }
+            if segment.isRetired, let trailer = segment.trailer {
+                bytes -= trailer.footerOffset - Int64(SegmentHeader.size)
             }
             let summary = summaries[segment.number]
             let first = segment.trailer?.firstIngestTime ?? segment.entries.first?.ingestTime
@@ -86,14 +89,14 @@ public struct LogInspection {
                 SegmentInfo(
                     path: segment.path, number: segment.number,
                     positions: summary.base..<summary.end, bytes: bytes, frames: summary.frames,
-                    isSealed: (segment.trailer?.sections ?? 0) > 0, root: summary.root,
+                    isSealed: (segment.trailer?.sections ?? 0) > 0, isRetired: segment.isRetired,
+                    root: summary.root,
                     ingestTimes: times))
         }
         let reader = LogReader(opened.state)
         return Info(
             log: opened.state.log, epoch: opened.writer.epoch - 1, segments: known,
-            streams: reader.streams(), head: reader.head(), ending: opened.report.decision,
-            removedSegments: segments.first?.number ?? 0)
+            streams: reader.streams(), head: reader.head(), ending: opened.report.decision)
     }
 
     /// Calls `body` with the frames that hold the last records, in order; of these streams only,

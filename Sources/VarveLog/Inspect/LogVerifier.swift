@@ -47,6 +47,8 @@ public struct LogVerifier {
         public internal(set) var findings: [Finding] = []
         /// Counts of what was checked.
         public internal(set) var progress = Progress()
+        /// Segments whose records retention removed; of these the footers are checked.
+        public internal(set) var retiredSegments = 0
         /// Frames checked, ticks included.
         public internal(set) var frames: Int64 = 0
         /// The head over what was checked; nil when something is missing or altered.
@@ -79,10 +81,7 @@ public struct LogVerifier {
         against heads: [LogHead] = [], progress: (Progress) -> Bool = { _ in true }
     ) throws(LogError) -> Result {
         let names = try Recovery.system { () throws(SystemError) in try files.list(directory) }
-        let retired = try RetiredSegments.read(directory, names, files)
-        // What a retention that was interrupted has left is none of the log.
-        let first = retired.summaries.last.map { SegmentHeader.fileName($0.end) } ?? ""
-        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) && $0 >= first }
+        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) }
         var run = VerifierRun(files: files, directory: directory, heads: heads)
         run.result.progress.totalSegments = segments.count
         for name in segments {
@@ -94,7 +93,6 @@ public struct LogVerifier {
             run.find(directory, 0, 0, "there are no segments")
             return run.result
         }
-        run.begin(after: retired)
         for (index, name) in segments.enumerated() {
             let isLast = index == segments.count - 1
             guard try run.check(name, isLast: isLast, progress) else { return run.result }
@@ -126,11 +124,6 @@ struct VerifierRun {
         self.heads = heads
     }
 
-    mutating func begin(after retired: RetiredSegments) {
-        summaries = retired.summaries
-        for summary in summaries { history.append(summary.leaf) }
-    }
-
     mutating func find(_ path: String, _ offset: Int64, _ position: Int64?, _ reason: String) {
         guard result.findings.count < LogVerifier.findingLimit else { return }
         result.findings.append(
@@ -157,7 +150,13 @@ struct VerifierRun {
             try SealedFooter(file, log: header.log, base: header.basePosition)
         }
         var scan = FrameScan(header: header, end: footer?.trailer.footerOffset ?? size)
-        guard try frames(file, path, &scan, isLast: isLast, footer, progress) else { return false }
+        if header.isRetired {
+            try retired(file, path, &scan, footer)
+        } else {
+            guard try frames(file, path, &scan, isLast: isLast, footer, progress) else {
+                return false
+            }
+        }
         let summary = SegmentSummary(
             base: header.basePosition, end: scan.position,
             frames: Int64(scan.leaves.count / MerkleTree.size), root: MerkleTree.root(scan.leaves))
@@ -169,7 +168,7 @@ struct VerifierRun {
                     "the segment is sealed, which is done only when there is a next one: the"
                         + " segment after it is lost")
             }
-        } else if !isLast, try isUnfinished(file, from: scan.offset, size) {
+        } else if !isLast, !header.isRetired, try isUnfinished(file, from: scan.offset, size) {
             find(
                 path, scan.offset, nil,
                 "the footer is damaged or was not finished; opening the log writes it anew")
@@ -199,13 +198,9 @@ struct VerifierRun {
     private mutating func header(
         _ file: any File, _ name: String, _ path: String, _ expected: Int64
     ) throws(LogError) -> SegmentHeader? {
-        var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
-        let count = try Recovery.system { () throws(SystemError) in
-            try file.read(SegmentHeader.size, at: 0, into: &bytes, start: 0)
-        }
         let header: SegmentHeader
         do {
-            header = try SegmentHeader(bytes.raw.extracting(0..<count), path: path)
+            header = try SegmentHeader(readFrom: file)
         } catch {
             find(path, 0, expected, "\(error)")
             return nil

@@ -17,19 +17,19 @@ struct SegmentDump {
     }
 
     func write(_ line: (String) -> Bool) throws(LogError) {
-        var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
-        let count = try Recovery.system { () throws(SystemError) in
-            try file.read(bytes.count, at: 0, into: &bytes, start: 0)
-        }
         let name = path.split(separator: "/").last.map(String.init) ?? path
         guard line("segment \(name), \(size) bytes") else { return }
-        let header = try SegmentHeader(bytes.raw.extracting(0..<count), path: path)
+        let header = try SegmentHeader(readFrom: file)
         for text in Self.lines(header) where !line(text) { return }
         let footer = try Recovery.system { () throws(SystemError) in
             try SealedFooter(file, log: header.log, base: header.basePosition)
         }
         let end = footer?.trailer.footerOffset ?? size
-        guard try frames(header, end, line) else { return }
+        if header.isRetired {
+            guard line("records removed by retention, up to \(end)") else { return }
+        } else {
+            guard try frames(header, end, line) else { return }
+        }
         if let footer { try self.footer(footer, line) }
     }
 

@@ -138,6 +138,32 @@ extension VerifierRun {
 
     // MARK: What a footer says
 
+    /// Takes from the footer what retention removed the frames of.
+    mutating func retired(
+        _ file: any File, _ path: String, _ scan: inout FrameScan, _ footer: SealedFooter?
+    ) throws(LogError) {
+        result.retiredSegments += 1
+        scan.offset = scan.end
+        scan.counted = scan.end - Int64(SegmentHeader.size)
+        let known = try Recovery.system { () throws(SystemError) in try footer?.contents(of: file) }
+        guard let footer, let known else {
+            scan.isDamaged = true
+            nextOffsets = [:]
+            find(
+                path, scan.end, scan.position,
+                "the footer is damaged, and it is all that is left of a segment whose records were"
+                    + " removed")
+            return
+        }
+        (scan.entries, scan.leaves) = known
+        scan.position = known.entries.last?.endPosition ?? scan.position
+        for entry in known.entries where entry.kind != .tick {
+            nextOffsets[entry.stream] = entry.endOffset
+        }
+        epoch = max(epoch, footer.trailer.epoch)
+        ingestTime = max(ingestTime, footer.trailer.lastIngestTime)
+    }
+
     /// Compares a footer with the frames.
     mutating func check(
         _ footer: SealedFooter, _ file: any File, _ path: String, _ scan: FrameScan,

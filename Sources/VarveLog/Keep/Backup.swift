@@ -39,7 +39,7 @@ public struct Backup {
             return try files.list(from)
         }
         try checkIdentity(from, to, all)
-        for name in all where name == LogIdentity.name || name == RetiredSegments.name {
+        for name in all where name == LogIdentity.name {
             try Recovery.system { () throws(SystemError) in
                 try files.replace(name, in: to, with: try files.contents(of: "\(from)/\(name)"))
             }
@@ -50,7 +50,7 @@ public struct Backup {
             try copy(name, from, to, isLast: index == names.count - 1, &report)
             progress(index + 1, names.count)
         }
-        // A copy of a copy, or one that retention has overtaken, may hold older segments.
+        // A segment that was copied before retention removed its records keeps them in the copy.
         report.head = try verified(destination)
         return report
     }
@@ -102,11 +102,7 @@ public struct Backup {
         let file = try Recovery.system { () throws(SystemError) in
             try files.open("\(from)/\(name)", .read)
         }
-        var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
-        let count = try Recovery.system { () throws(SystemError) in
-            try file.read(bytes.count, at: 0, into: &bytes, start: 0)
-        }
-        let header = try SegmentHeader(bytes.raw.extracting(0..<count), path: file.path)
+        let header = try SegmentHeader(readFrom: file)
         let footer = try Recovery.system { () throws(SystemError) in
             try SealedFooter(file, log: header.log, base: header.basePosition)
         }
@@ -122,23 +118,20 @@ public struct Backup {
             report.unchanged += 1
             return
         }
+        var ranges = [0..<size]
+        if header.isRetired, let trailer = footer?.trailer {
+            ranges = [0..<Int64(SegmentHeader.size), trailer.footerOffset..<size]
+        }
         try Recovery.system { () throws(SystemError) in
-            let target = try files.open("\(to)/\(name).tmp", .create)
-            var block = [UInt8](repeating: 0, count: Self.block)
-            var offset: Int64 = 0
-            while offset < size {
-                let count = try file.read(
-                    min(block.count, Int(size - offset)), at: offset, into: &block, start: 0)
-                if count == 0 { break }
-                try target.write(block.raw.extracting(0..<count), at: offset)
-                offset += Int64(count)
-            }
+            let temporary = "\(to)/\(name)\(RetiredSegment.temporarySuffix)"
+            let target = try files.open(temporary, .create)
+            for range in ranges { try RetiredSegment.copy(range, from: file, to: target) }
             try target.sync()
-            try files.rename("\(to)/\(name).tmp", to: "\(to)/\(name)")
+            try files.rename(temporary, to: "\(to)/\(name)")
             try files.syncDirectory(to)
         }
         report.copied += 1
-        report.bytes += size
+        report.bytes += ranges.reduce(0) { $0 + Int64($1.count) }
     }
 
     /// Whether the copy of a sealed segment is there already.

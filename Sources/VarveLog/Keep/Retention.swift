@@ -8,11 +8,19 @@ public struct RetentionRule: Sendable, Equatable {
     public var age: Duration?
     /// Records before the newest ones of this many bytes may go.
     public var bytes: Int64?
+    /// Records below this offset may go.
+    public var offset: Int64?
+    /// Why nothing may go all the same; nil: the limits decide.
+    public var need: String?
 
-    /// A rule; either limit is enough for a record to go.
-    public init(age: Duration? = nil, bytes: Int64? = nil) {
+    /// A rule; any limit is enough for a record to go.
+    public init(
+        age: Duration? = nil, bytes: Int64? = nil, offset: Int64? = nil, need: String? = nil
+    ) {
         self.age = age
         self.bytes = bytes
+        self.offset = offset
+        self.need = need
     }
 }
 
@@ -30,17 +38,32 @@ public struct RetentionHold: Sendable, Equatable {
     }
 }
 
-/// Which segments retention would remove, and why it stops there. Whole segments go, from the
-/// beginning, each only when every stream in it allows it and nobody holds it.
+/// Which segments retention would remove, and why the others stay. Whole segments go, each only
+/// when every stream in it allows it and nobody holds it. The last two stay: opening the log may
+/// have to read on from the one before the open one.
 public struct RetentionPlan: Sendable, Equatable {
-    /// Segments that go.
-    public internal(set) var segments = 0
+    /// Why some segments stay.
+    public struct Refusal: Sendable, Equatable {
+        /// The rule or hold that keeps them.
+        public var reason: String
+        /// How many it keeps.
+        public var segments: Int
+    }
+
+    /// The positions of the segments that go, ascending.
+    public internal(set) var segments: [Range<Int64>] = []
     /// Bytes of their record batches.
     public internal(set) var bytes: Int64 = 0
-    /// The first position that stays.
-    public internal(set) var start: Position
-    /// Why the next segment stays.
-    public internal(set) var reason: String
+    /// Why the others stay, the oldest segment's reason first.
+    public internal(set) var refusals: [Refusal] = []
+
+    mutating func refuse(_ reason: String) {
+        if let known = refusals.firstIndex(where: { $0.reason == reason }) {
+            refusals[known].segments += 1
+        } else {
+            refusals.append(Refusal(reason: reason, segments: 1))
+        }
+    }
 }
 
 extension LogReader {
@@ -52,46 +75,37 @@ extension LogReader {
     public func planRetention(
         rules: [StreamName: RetentionRule], holds: [RetentionHold], now: Timestamp
     ) throws(ReadError) -> RetentionPlan {
-        let segments = state.withIndex { $0.segments }
-        let streams = state.withIndex { $0.streams.map(\.name) }
-        let kept = try sizes(segments)
-        var gone: [UInt32: Int64] = [:]
-        var plan = RetentionPlan(
-            start: startPosition, reason: "the open segment is never removed")
-        for (index, segment) in segments.enumerated() {
-            guard let trailer = segment.trailer, index + 1 < segments.count else { break }
-            let end = trailer.summary.end
-            if let hold = holds.filter({ $0.position.value < end }).min(by: {
-                $0.position < $1.position
-            }) {
-                plan.reason =
-                    "\(hold.name) needs the log from position \(hold.position.value) on; the"
-                    + " segment goes to \(end)"
-                return plan
-            }
-            let (_, footer) = try state.cache.footer(segment)
-            for row in footer.rows {
-                gone[row.stream, default: 0] += row.bytes
+        let (segments, streams) = state.withIndex { ($0.segments, $0.streams.map(\.name)) }
+        var newer = try sizes(segments)
+        var plan = RetentionPlan()
+        for segment in segments.dropLast(2) where !segment.isRetired {
+            guard let trailer = segment.trailer, trailer.sections > 0 else { break }
+            let rows = try state.cache.footer(segment).footer.rows
+            for row in rows { newer[row.stream, default: 0] -= row.bytes }
+            var reason = holds.filter { $0.position.value < trailer.summary.end }
+                .min { $0.position < $1.position }
+                .map { "\($0.name) needs the log from position \($0.position.value) on" }
+            for row in rows where reason == nil {
                 let name = streams[Int(row.stream)]
-                let left = kept[row.stream, default: 0] - gone[row.stream, default: 0]
-                if let reason = Self.refusal(
-                    rules[name], left: left, last: trailer.lastIngestTime, now: now)
-                {
-                    plan.reason = "stream \(name.name)/\(name.partition) \(reason)"
-                    return plan
-                }
+                reason = Self.refusal(
+                    rules[name] ?? RetentionRule(), newer: newer[row.stream, default: 0],
+                    end: row.endOffset, age: now.microseconds - trailer.lastIngestTime
+                ).map { "stream \(name.name)/\(name.partition) \($0)" }
             }
-            plan.segments += 1
-            plan.bytes += trailer.bodyBytes
-            plan.start = Position(end)
+            if let reason {
+                plan.refuse(reason)
+            } else {
+                plan.segments.append(trailer.summary.base..<trailer.summary.end)
+                plan.bytes += trailer.bodyBytes
+            }
         }
         return plan
     }
 
-    /// Bytes of each stream's batches in all segments.
+    /// Bytes of each stream's batches that are there.
     private func sizes(_ segments: [Segment]) throws(ReadError) -> [UInt32: Int64] {
         var sizes: [UInt32: Int64] = [:]
-        for segment in segments {
+        for segment in segments where !segment.isRetired {
             if segment.isSealed {
                 for row in try state.cache.footer(segment).footer.rows {
                     sizes[row.stream, default: 0] += row.bytes
@@ -107,45 +121,59 @@ extension LogReader {
 
     /// Why a rule keeps a segment; nil when it lets it go.
     private static func refusal(
-        _ rule: RetentionRule?, left: Int64, last: Int64, now: Timestamp
+        _ rule: RetentionRule, newer: Int64, end: Int64, age: Int64
     ) -> String? {
-        guard let rule, rule.age != nil || rule.bytes != nil else { return "is kept for good" }
-        if let age = rule.age, now.microseconds - last > age.microseconds { return nil }
-        if let bytes = rule.bytes, left >= bytes { return nil }
-        return "keeps \(rule.age.map { "records for \($0)" } ?? "")"
-            + "\(rule.bytes.map { "its newest \($0) bytes, \(left) would be left" } ?? "")"
+        if let need = rule.need { return "is needed: \(need)" }
+        if let limit = rule.age, age > limit.microseconds { return nil }
+        if let bytes = rule.bytes, newer >= bytes { return nil }
+        if let offset = rule.offset, end <= offset { return nil }
+        let limits = [
+            rule.age.map { "records for \($0)" }, rule.bytes.map { "its newest \($0) bytes" },
+            rule.offset.map { "what is at offset \($0) and above" },
+        ].compactMap { $0 }
+        return limits.isEmpty ? "is kept for good" : "keeps " + limits.joined(separator: " and ")
     }
 
-    /// Removes the segments of a plan: first it is noted what they were, so that the tree over all
-    /// segments and the offsets go on; then readers are told; then the files go. A crash in
-    /// between is brought to its end by the next opening.
-    /// - Throws: `LogError.system`; nothing is removed when the note cannot be made durable.
+    /// Removes the records of a plan's segments, one after the other: the file is replaced, then
+    /// readers are told. What was removed before an error or a crash stays removed.
+    /// - Returns: the plan as it was carried out.
     func remove(_ plan: RetentionPlan, _ directory: String, _ files: any FileSystem)
-        throws(LogError)
+        throws(LogError) -> RetentionPlan
     {
-        let segments = state.withIndex { $0.segments }
-            .filter { $0.isSealed && $0.base < plan.start.value }
-        guard let last = segments.last else { return }
-        let (summaries, _) = state.summaries()
-        var retired = RetiredSegments()
-        retired.summaries = Array(summaries.prefix(last.number + 1))
-        retired.startOffsets = state.withIndex { $0.streams.map(\.startOffset) }
-        for segment in segments {
-            let rows: [SealedFooter.StreamRow]
-            do {
-                rows = try state.cache.footer(segment).footer.rows
-            } catch {
-                throw .system("\(error)")
+        var done = plan
+        (done.segments, done.bytes) = ([], 0)
+        for positions in plan.segments {
+            let segment = state.withIndex { index in
+                index.segments.first { $0.base == positions.lowerBound && $0.isSealed }
             }
-            for row in rows { retired.startOffsets[Int(row.stream)] = row.endOffset }
+            guard let segment, !segment.isRetired else { continue }
+            guard let footer = try retire(segment, files) else {
+                done.refuse("the footer of \(segment.path) is damaged, see \"varve log verify\"")
+                continue
+            }
+            state.retire(segment.number, rows: footer.rows)
+            done.segments.append(positions)
+            done.bytes += footer.trailer.bodyBytes
         }
-        try Recovery.system { () throws(SystemError) in
-            try files.replace(RetiredSegments.name, in: directory, with: retired.encoded())
+        try Recovery.system { () throws(SystemError) in try files.syncDirectory(directory) }
+        return done
+    }
+
+    /// Replaces the file of a segment; answers the footer, which is all that is left, or nil when
+    /// it is not whole.
+    private func retire(_ segment: Segment, _ files: any FileSystem) throws(LogError)
+        -> SealedFooter?
+    {
+        let file = try Recovery.system { () throws(SystemError) in
+            try files.open(segment.path, .read)
         }
-        state.removeSegments(before: last.number + 1, startOffsets: retired.startOffsets)
-        try Recovery.system { () throws(SystemError) in
-            for segment in segments { try files.remove(segment.path) }
-            try files.syncDirectory(directory)
+        let header = try SegmentHeader(readFrom: file)
+        return try Recovery.system { () throws(SystemError) in
+            guard var footer = try SealedFooter(file, log: id, base: segment.base),
+                try footer.isWhole(in: file), try footer.load(from: file)
+            else { return nil }
+            try RetiredSegment.replace(segment.path, header, footer.trailer, file, files)
+            return footer
         }
     }
 }

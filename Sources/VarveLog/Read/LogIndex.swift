@@ -15,6 +15,9 @@ struct Segment: Sendable {
     /// Set once the footer is durable.
     var trailer: SegmentTrailer?
 
+    /// Whether retention removed its frames: its header and footer are left.
+    var isRetired = false
+
     var isSealed: Bool { trailer != nil }
 
     /// The index of the first frame in memory that ends after a position.
@@ -101,18 +104,16 @@ struct LogIndex: Sendable {
         note(rows, of: number)
     }
 
-    /// Forgets the segments before a number: they were removed.
-    mutating func removeSegments(before number: Int, startOffsets: [Int64]) {
-        segments.removeAll { $0.number < number }
-        for stream in streams.indices {
-            streams[stream].sealed.removeAll { $0.segment < number }
-            if stream < startOffsets.count { streams[stream].startOffset = startOffsets[stream] }
+    /// Lets go of a sealed segment's records. Its streams begin after them: offsets stay without
+    /// holes, also where a segment before this one still holds some.
+    mutating func retire(_ number: Int, rows: [SealedFooter.StreamRow]) {
+        guard let index = index(of: number) else { return }
+        segments[index].isRetired = true
+        for row in rows where Int(row.stream) < streams.count {
+            let stream = Int(row.stream)
+            streams[stream].sealed.removeAll { $0.segment <= number }
+            streams[stream].startOffset = max(streams[stream].startOffset, row.endOffset)
         }
-    }
-
-    mutating func setOffsets(of stream: Int, start: Int64, end: Int64) {
-        streams[stream].startOffset = start
-        streams[stream].highWatermark = end
     }
 
     func entry(_ place: (segment: Int, entry: Int)) -> FrameEntry? {

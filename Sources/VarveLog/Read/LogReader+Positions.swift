@@ -24,7 +24,8 @@ extension LogReader {
 
     /// Calls `body` with the committed frames that overlap a range of positions, in order; of
     /// these streams only, unless nil. `body` answers whether to go on. Every frame is checked
-    /// against its checksum. Redacted frames hold no records and are left out.
+    /// against its checksum. Redacted frames hold no records and are left out, and positions that
+    /// retention removed are passed over.
     /// - Throws: `ReadError`, or what `body` throws. `ReadError.damaged` names the frame;
     ///   everything before it was given.
     public func read(
@@ -33,8 +34,6 @@ extension LogReader {
     ) throws {
         let limit = min(end ?? commitPosition, commitPosition).value
         guard start.value < limit else { return }
-        let first = startPosition
-        if start < first { throw ReadError.removed(start, start: first) }
         // A footer that is older than a redaction may still take the frame for a batch.
         func deliver(_ frame: borrowing FrameView) throws -> Bool {
             if frame.isRedacted { return true }
@@ -43,13 +42,15 @@ extension LogReader {
         var next = start.value
         var buffer: [UInt8] = []
         while next < limit {
-            let piece = piece(from: next, upTo: limit, streams)
+            let from = next
+            let piece = piece(from: from, upTo: limit, streams)
+            next = piece.next
+            if piece.segment.isRetired { continue }
             let goesOn =
                 piece.segment.isSealed
-                ? try readSealed(piece.segment, next..<min(limit, piece.end), streams, deliver)
+                ? try readSealed(piece.segment, from..<min(limit, piece.end), streams, deliver)
                 : try read(piece.entries[...], of: piece.segment, into: &buffer, deliver)
             guard goesOn else { return }
-            next = piece.next
         }
     }
 

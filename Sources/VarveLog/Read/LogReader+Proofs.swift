@@ -12,6 +12,7 @@ extension LogReader {
             throw .offsetOutOfRange(position.value, end: head.position.value)
         }
         let segment = try segment(number: index)
+        if segment.isRetired { throw .removed(position) }
         let summary = summaries[index]
         let leaves =
             index == summaries.count - 1 ? openLeaves : try leaves(of: segment, summary.frames)
@@ -70,9 +71,7 @@ extension LogReader {
         let segment = state.withIndex { index in
             index.index(of: number).map { index.segments[$0] }
         }
-        guard let segment else {
-            throw .system("segment \(number) was removed by retention; it is needed for this proof")
-        }
+        guard let segment else { throw .system("the log has no segment \(number)") }
         return segment
     }
 

@@ -15,9 +15,9 @@ public struct LogReader: Sendable {
     /// Every record below it is durable; nothing at or above it is seen.
     public var commitPosition: Position { Position(state.commit.withLock { $0 }) }
 
-    /// The first position that is still there.
+    /// The first position that is still there; behind it, too, retention may have removed some.
     public var startPosition: Position {
-        Position(state.withIndex { $0.segments.first?.base ?? 0 })
+        Position(state.withIndex { $0.segments.first { !$0.isRetired }?.base ?? 0 })
     }
 
     /// The head over everything that is committed. Waits until the last group is hashed: not for

@@ -6,8 +6,8 @@ public enum ReadError: Error, Sendable, Equatable, CustomStringConvertible {
     case damaged(path: String, offset: Int64, position: Int64)
     /// The stream has offsets from `StreamInfo.startOffset` up to `end`.
     case offsetOutOfRange(Int64, end: Int64)
-    /// Retention removed the position; the log begins at `start`.
-    case removed(Position, start: Position)
+    /// Retention removed the record at a position.
+    case removed(Position)
     /// No such stream.
     case unknownStream(StreamID)
 
@@ -21,9 +21,7 @@ public enum ReadError: Error, Sendable, Equatable, CustomStringConvertible {
         case .offsetOutOfRange(let offset, let end):
             "offset \(offset) is out of range: the stream's first one left is above it, or it is"
                 + " above the next one, \(end)"
-        case .removed(let position, let start):
-            "position \(position.value) was removed by retention; the log begins at"
-                + " \(start.value)"
+        case .removed(let position): "the record at position \(position.value) was removed by retention"
         case .unknownStream(let id): "stream \(id.value) does not exist"
         }
     }

@@ -79,6 +79,37 @@ struct SealedFooter: Sendable {
         return count == bytes.count && CRC32C.checksum(bytes.raw) == checksum ? bytes : nil
     }
 
+    /// Whether every section matches its checksum.
+    func isWhole(in file: any File) throws(SystemError) -> Bool {
+        for kind in SegmentFooter.Section.allCases where try section(kind, of: file) == nil {
+            return false
+        }
+        return true
+    }
+
+    /// All frames with their hashes, as the footer remembers them; nil when it is damaged.
+    func contents(of file: any File) throws(SystemError) -> (
+        entries: [FrameEntry], leaves: [UInt8]
+    )? {
+        var footer = self
+        guard try footer.load(from: file), let leaves = try section(.leaves, of: file) else {
+            return nil
+        }
+        var entries: [FrameEntry] = []
+        for block in 0..<footer.blockCount {
+            guard let found = try? footer.entries(ofBlock: block) else { return nil }
+            entries += found
+        }
+        // The blocks do not carry offsets; the stream rows say where each stream begins.
+        var next: [UInt32: Int64] = [:]
+        for row in footer.rows { next[row.stream] = row.firstOffset }
+        for index in entries.indices where entries[index].kind != .tick {
+            entries[index].baseOffset = next[entries[index].stream] ?? 0
+            next[entries[index].stream] = entries[index].endOffset
+        }
+        return leaves.count == MerkleTree.size * entries.count ? (entries, leaves) : nil
+    }
+
     /// Where a section begins in the file.
     func offset(of kind: SegmentFooter.Section) -> Int64 {
         sections[kind]?.range.lowerBound ?? trailer.footerOffset

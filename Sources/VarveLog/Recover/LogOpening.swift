@@ -47,8 +47,7 @@ struct LogOpening {
             if !isReadOnly { try files.syncDirectory(directory) }
             return try files.list(directory)
         }
-        let retired = try RetiredSegments.read(directory, all, files)
-        let names = try segmentNames(all, retired)
+        let names = try segmentNames(all)
         let identity = try LogIdentity.read(directory, all, files)
         if names.isEmpty {
             if let identity {
@@ -72,8 +71,8 @@ struct LogOpening {
             var recovery = Recovery(log: log, files: files, directory: directory, options: options)
             recovery.report.segments = found.count
             recovery.isReadOnly = isReadOnly
-            guard let bad = try recover(&found, &recovery, retired, distrusted) else {
-                return opened(found, recovery, retired)
+            guard let bad = try recover(&found, &recovery, distrusted) else {
+                return opened(found, recovery)
             }
             distrusted.insert(bad)
         }
@@ -83,13 +82,11 @@ struct LogOpening {
     /// - Parameter distrusted: indices of segments whose footer is not to be used.
     /// - Returns: the index of a segment whose footer turns out to be damaged, for another try.
     private func recover(
-        _ found: inout [Found], _ recovery: inout Recovery, _ retired: RetiredSegments,
-        _ distrusted: Set<Int>
+        _ found: inout [Found], _ recovery: inout Recovery, _ distrusted: Set<Int>
     ) throws(LogError) -> Int? {
         var history = MerkleFrontier()
-        for summary in retired.summaries { history.append(summary.leaf) }
-        var previous = retired.summaries.last
-        var isCurrent = previous == nil
+        var previous: SegmentSummary?
+        var isCurrent = true
         for index in found.indices {
             let (file, header) = (found[index].file, found[index].header)
             try check(header, file.path, after: previous, history)
@@ -111,13 +108,13 @@ struct LogOpening {
                 recovery.epoch = max(recovery.epoch, footer.trailer.epoch)
                 isCurrent = false
             } else {
+                if header.isRetired {
+                    throw .damaged(
+                        path: file.path, offset: 0, position: header.basePosition,
+                        reason: "its records were removed by retention, and the footer, which is"
+                            + " all that is left, is damaged; restore the file from a backup")
+                }
                 if !isCurrent {
-                    guard index > 0 else {
-                        throw .damaged(
-                            path: file.path, offset: 0, position: header.basePosition,
-                            reason: "the footer of the first segment left is damaged, and what came"
-                                + " before it was removed")
-                    }
                     guard try restore(found[index - 1], &recovery) else { return index - 1 }
                 }
                 isCurrent = true
@@ -192,16 +189,10 @@ struct LogOpening {
         }
     }
 
-    private func opened(_ found: [Found], _ recovery: Recovery, _ retired: RetiredSegments)
-        -> Opened
-    {
+    private func opened(_ found: [Found], _ recovery: Recovery) -> Opened {
         let log = recovery.log
         var index = LogIndex()
         for name in recovery.names { index.register(name) }
-        for (stream, offset) in retired.startOffsets.enumerated() where stream < index.streams.count
-        {
-            index.setOffsets(of: stream, start: offset, end: offset)
-        }
         let keeper = SegmentKeeper(
             log: log, directory: directory, files: files, options: options)
         var unsealed: [Int64: [UInt8]] = [:]
@@ -212,6 +203,7 @@ struct LogOpening {
             if let footer = segment.footer {
                 known.trailer = footer.trailer
                 index.add(known, rows: segment.rows)
+                if segment.header.isRetired { index.retire(known.number, rows: segment.rows) }
                 continue
             }
             let entries = segment.scanned.entries
@@ -236,7 +228,7 @@ struct LogOpening {
                     pipeline: segment.pipeline, entries: entries))
         }
         let tree = LogTree(
-            summaries: retired.summaries + found.compactMap(\.summary),
+            summaries: found.compactMap(\.summary),
             base: last.header.basePosition, end: recovery.pipeline.nextPosition,
             leaves: last.scanned.leaves, unsealed: unsealed, isThreaded: isThreaded)
         return start(last, recovery, index, tree, keeper)
@@ -264,29 +256,25 @@ struct LogOpening {
         return Opened(writer: writer, state: state, keeper: keeper, report: recovery.report)
     }
 
-    /// The segments that are not retired. A retention that was interrupted is brought to its end.
-    private func segmentNames(_ all: [String], _ retired: RetiredSegments) throws(LogError)
-        -> [String]
-    {
-        let names = all.filter { $0.hasSuffix(SegmentHeader.suffix) }
-        guard let end = retired.summaries.last?.end else { return names }
-        let first = SegmentHeader.fileName(end)
+    /// The segment files, in order. What a removal or copy that was interrupted left is removed.
+    private func segmentNames(_ all: [String]) throws(LogError) -> [String] {
+        let leftover = SegmentHeader.suffix + RetiredSegment.temporarySuffix
         if !isReadOnly {
             try Recovery.system { () throws(SystemError) in
-                for name in names where name < first { try files.remove("\(directory)/\(name)") }
+                for name in all where name.hasSuffix(leftover) {
+                    try files.remove("\(directory)/\(name)")
+                }
             }
         }
-        return names.filter { $0 >= first }
+        return all.filter { $0.hasSuffix(SegmentHeader.suffix) }
     }
 
     private func segment(_ name: String, _ log: LogID?) throws(LogError) -> Found {
         let path = "\(directory)/\(name)"
-        var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
-        let (file, count) = try Recovery.system { () throws(SystemError) in
-            let file = try files.open(path, isReadOnly ? .read : .readWrite)
-            return (file, try file.read(SegmentHeader.size, at: 0, into: &bytes, start: 0))
+        let file = try Recovery.system { () throws(SystemError) in
+            try files.open(path, isReadOnly ? .read : .readWrite)
         }
-        let header = try SegmentHeader(bytes.raw.extracting(0..<count), path: path)
+        let header = try SegmentHeader(readFrom: file)
         guard SegmentHeader.fileName(header.basePosition) == name else {
             throw .invalidSegment(
                 path: path, reason: "its header says base position \(header.basePosition)")
@@ -315,6 +303,6 @@ struct LogOpening {
         var recovery = Recovery(
             log: header.log, files: files, directory: directory, options: options)
         recovery.report.segments = 1
-        return opened([Found(file: file, header: header)], recovery, RetiredSegments())
+        return opened([Found(file: file, header: header)], recovery)
     }
 }

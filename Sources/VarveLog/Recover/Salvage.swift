@@ -159,7 +159,7 @@ public struct Salvage {
     private func redact(_ damage: Damage, _ report: inout Report) throws(LogError) {
         let file = try open(damage.path)
         try keep(damage.bytes, of: file, &report)
-        let header = try SalvageScan.header(file)
+        let header = try SegmentHeader(readFrom: file)
         var bytes: [UInt8] = []
         var offset = damage.bytes.lowerBound
         for (number, frame) in damage.frames.enumerated() {
@@ -186,7 +186,7 @@ public struct Salvage {
     /// Writes the footer of a sealed segment anew: its frame table says which frames are redacted.
     private func renewFooter(_ path: String) throws(LogError) {
         let file = try open(path)
-        let header = try SalvageScan.header(file)
+        let header = try SegmentHeader(readFrom: file)
         try Recovery.system { () throws(SystemError) in
             guard let footer = try SealedFooter(file, log: header.log, base: header.basePosition),
                 let streams = try footer.section(.streamTable, of: file),

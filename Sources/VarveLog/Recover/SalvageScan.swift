@@ -13,59 +13,27 @@ struct SalvageScan {
 
     init(_ salvage: Salvage) { self.salvage = salvage }
 
-    static func header(_ file: any File) throws(LogError) -> SegmentHeader {
-        var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
-        let count = try Recovery.system { () throws(SystemError) in
-            try file.read(bytes.count, at: 0, into: &bytes, start: 0)
-        }
-        return try SegmentHeader(bytes.raw.extracting(0..<count), path: file.path)
-    }
-
     mutating func damages() throws(LogError) -> [Salvage.Damage] {
         let names = try Recovery.system { () throws(SystemError) in
             try salvage.files.list(salvage.logDirectory)
         }
-        let retired = try RetiredSegments.read(salvage.logDirectory, names, salvage.files)
-        let first = retired.summaries.last.map { SegmentHeader.fileName($0.end) } ?? ""
-        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) && $0 >= first }
+        let segments = names.filter { $0.hasSuffix(SegmentHeader.suffix) }
         for (index, name) in segments.enumerated() {
             let file = try salvage.open("\(salvage.logDirectory)/\(name)")
-            let header = try Self.header(file)
-            let footer = try Recovery.system { () throws(SystemError) in
-                try SealedFooter(file, log: header.log, base: header.basePosition)
+            let header = try SegmentHeader(readFrom: file)
+            // There are no frames to be damaged.
+            if header.isRetired { continue }
+            let (footer, known) = try Recovery.system { () throws(SystemError) in
+                let footer = try SealedFooter(file, log: header.log, base: header.basePosition)
+                return (footer, try footer?.contents(of: file))
             }
-            if let footer, let known = try known(footer, file) {
+            if let footer, let known {
                 try checkSealed(file, header, footer, known)
             } else {
                 try checkOpen(file, header, isLast: index == segments.count - 1)
             }
         }
         return found
-    }
-
-    private func known(_ footer: SealedFooter, _ file: any File) throws(LogError) -> (
-        entries: [FrameEntry], leaves: [UInt8]
-    )? {
-        var footer = footer
-        let isLoaded = try Recovery.system { () throws(SystemError) in try footer.load(from: file) }
-        let leaves = try Recovery.system { () throws(SystemError) in
-            try footer.section(.leaves, of: file)
-        }
-        guard isLoaded, let leaves else { return nil }
-        var entries: [FrameEntry] = []
-        do {
-            for block in 0..<footer.blockCount { entries += try footer.entries(ofBlock: block) }
-        } catch {
-            return nil
-        }
-        // The blocks do not carry offsets; the stream rows say where each stream begins.
-        var next: [UInt32: Int64] = [:]
-        for row in footer.rows { next[row.stream] = row.firstOffset }
-        for index in entries.indices where entries[index].kind != .tick {
-            entries[index].baseOffset = next[entries[index].stream] ?? 0
-            next[entries[index].stream] = entries[index].endOffset
-        }
-        return leaves.count == 32 * entries.count ? (entries, leaves) : nil
     }
 
     /// The footer knows every frame and its hash: each is checked where it must be.

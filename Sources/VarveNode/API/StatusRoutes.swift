@@ -3,6 +3,7 @@ import VarveFormats
 import VarveLog
 import VarveProjections
 import VarveProtocols
+import VarveSystem
 
 extension NodeAPI {
     /// How the node is doing.
@@ -31,6 +32,11 @@ extension NodeAPI {
             Route("GET", "/v1/position", "The commit position: every record below it is durable") {
                 _ in .json(["position": position(node.log.commitPosition, node)])
             },
+            Route("POST", "/v1/retention", "Removes now what retention lets go; says why the rest stays")
+            { _ in
+                try node.retain()
+                return .json(retention(node))
+            },
             Route("GET", "/v1/status", "Positions of log and projections, streams, generations") {
                 _ in .json(Self.status(node))
             },
@@ -48,6 +54,22 @@ extension NodeAPI {
                 "\(unreadable.count) predictions cannot be read, the first at \(unreadable.first)")
         }
         return problems
+    }
+
+    /// What retention removed when it last looked, and why other segments stay.
+    static func retention(_ node: Node) -> JSON {
+        guard let report = node.retention.withLock({ $0 }) else { return .null }
+        return .object([
+            .init("time", .string("\(report.time)")),
+            .init("removed_segments", .integer(Int64(report.plan.segments.count))),
+            .init("removed_bytes", .integer(report.plan.bytes)),
+            .init(
+                "kept",
+                .array(
+                    report.plan.refusals.map {
+                        ["reason": .string($0.reason), "segments": .integer(Int64($0.segments))]
+                    })),
+        ])
     }
 
     private static func status(_ node: Node) -> JSON {
@@ -99,6 +121,7 @@ extension NodeAPI {
             .init("offline_unreadable", .array(offline)),
             .init(
                 "needs_rebuild", .array(node.viewsToRebuild().map { .string($0) })),
+            .init("retention", retention(node)),
             .init(
                 "streams",
                 .array(

@@ -2,6 +2,7 @@ import VarveFormats
 import VarveLog
 import VarveProjections
 import VarveProtocols
+import VarveSystem
 import VarveTraining
 
 extension NodeAPI {
@@ -161,13 +162,12 @@ extension NodeAPI {
                     "Varve-Training-Set": manifest,
                 ], body: ArrowStream.encode(set.table))
         case .parquet:
-            // Not compressed: the bytes are the same with every version of liblz4.
             return HTTPResponse(
                 status: .ok,
                 headers: [
                     "Content-Type": "application/vnd.apache.parquet",
                     "Varve-Training-Set": manifest,
-                ], body: ParquetFile.encode(set.table, .init(compression: .none)))
+                ], body: set.parquet(threads: ProcessEnvironment.coreCount))
         }
     }
 }

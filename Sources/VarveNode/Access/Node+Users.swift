@@ -65,15 +65,7 @@ struct UserTable: Sendable {
     /// All users of a log.
     init(_ log: Log) throws {
         var table = UserTable()
-        var scratch: [UInt8] = []
-        try log.read(from: log.reader.startPosition, streams: [.catalog]) { frame in
-            try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
-                if let value = record.value, let json = try? JSON(parsing: value) {
-                    table.apply(json)
-                }
-            }
-            return true
-        }
+        try BrokerCatalog.forEachRecord(of: log, from: Position(0)) { table.apply($0) }
         self = table
     }
 

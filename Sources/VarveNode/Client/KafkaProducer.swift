@@ -122,7 +122,12 @@ public final class KafkaProducer {
             throw .malformed("the broker does not answer for topic \(topic)")
         }
         guard found.error == .none else {
-            throw .refused(found.error, "topic \(topic) cannot be written to")
+            let reason =
+                found.error == .unknownTopicOrPartition
+                ? "topic \(topic) does not exist, and this node creates none on its own"
+                    + " (varve serve --no-auto-create): create the topic, or declare the stream"
+                : "topic \(topic) cannot be written to"
+            throw .refused(found.error, reason)
         }
         return found.partitions.map(\.index).sorted()
     }

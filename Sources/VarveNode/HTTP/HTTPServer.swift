@@ -28,6 +28,10 @@ public final class HTTPServer: Sendable {
         public init() {
             limits = ConnectionLimits()
             limits.promises = 32
+            // Bodies are as large as models are, answers as large as training sets.
+            limits.loopRequestBytes = 512 << 20
+            limits.loopOutputBytes = 1 << 30
+            limits.impatientTime = .seconds(10)
         }
     }
 

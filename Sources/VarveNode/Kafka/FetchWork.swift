@@ -11,7 +11,8 @@ struct FetchWork {
     private let maxBytes: Int
     private var topics: [FetchResponse.Topic] = []
     private var parts: [Part] = []
-    private var bytes = 0
+    /// Bytes of records read so far.
+    private(set) var bytes = 0
     private var hasError = false
 
     /// One partition's progress.
@@ -34,18 +35,22 @@ struct FetchWork {
         self.principal = principal
         self.request = request
         self.header = header
-        minBytes = Int(request.minBytes)
+        minBytes = min(Int(request.minBytes), Self.longestGathering)
         maxBytes = Int(request.maxBytes)
     }
+
+    /// A fetch that asks to wait for more is answered with so much: what waits is in memory.
+    private static let longestGathering = 1 << 20
 
     /// Whether it is to be answered without more waiting.
     var isReady: Bool { hasError || parts.isEmpty || bytes >= minBytes }
 
     /// Reads what is committed.
-    mutating func advance(_ broker: KafkaBroker) {
+    /// - Parameter room: bytes that there is memory for; without any, nothing is read.
+    mutating func advance(_ broker: KafkaBroker, room: Int) {
         if !isPlaced { place(broker) }
         isPlaced = true
-        for index in parts.indices { advance(index, broker) }
+        for index in parts.indices { advance(index, broker, memory: room) }
     }
 
     /// Finds the streams asked for.
@@ -79,7 +84,7 @@ struct FetchWork {
         }
     }
 
-    private mutating func advance(_ index: Int, _ broker: KafkaBroker) {
+    private mutating func advance(_ index: Int, _ broker: KafkaBroker, memory: Int) {
         let part = parts[index]
         var answer = topics[part.topic].partitions[part.partition]
         guard answer.error == .none else { return }
@@ -91,10 +96,13 @@ struct FetchWork {
         }
         answer.highWatermark = stream.highWatermark
         answer.logStartOffset = stream.startOffset
+        // An answer takes half of the memory that is left, so that others have some, too.
         let room = min(
-            part.maxBytes - answer.records.count, min(maxBytes, broker.options.fetchBytes) - bytes)
+            part.maxBytes - answer.records.count,
+            min(maxBytes, broker.options.fetchBytes, memory / 2) - bytes)
         // The first batch of all is sent whatever its size, or the client would never get past it.
-        let isWanted = part.offset != stream.highWatermark && (room > 0 || bytes == 0)
+        let isWanted =
+            part.offset != stream.highWatermark && (room > 0 || bytes == 0) && memory > 0
         do throws(ReadError) {
             if isWanted {
                 guard part.offset >= stream.startOffset else {

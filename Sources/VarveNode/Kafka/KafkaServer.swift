@@ -14,6 +14,8 @@ public final class KafkaServer: Sendable {
         public var port: UInt16 = 0
         /// What proves that a client can read the node's files: see `NodeToken`.
         var token: String?
+        /// How topics are seen, where others change that, too; nil: only clients of this server.
+        var catalog: BrokerCatalog?
         /// The host that clients are told to connect to; the one listened at when nil.
         public var advertisedHost: String?
         /// The port that clients are told to connect to; the one listened at when nil.
@@ -23,7 +25,7 @@ public final class KafkaServer: Sendable {
         /// Partitions of topics that are created without saying how many.
         public var partitions: Int32 = 1
         /// The most partitions of one topic.
-        public var maxPartitions: Int32 = 1024
+        public var maxPartitions: Int32 = 256
         /// The largest batch, bytes; Kafka's `max.message.bytes`.
         public var batchBytes = 16 << 20
         /// The most bytes of records in one answer; a first batch above it is sent whole.
@@ -139,7 +141,7 @@ final class KafkaBroker: Sendable {
         log: Log, options: KafkaServer.Options, gate: (any AppendGate)?,
         report: @escaping @Sendable (String) -> Void
     ) throws {
-        catalog = try BrokerCatalog(log)
+        catalog = try options.catalog ?? BrokerCatalog(log)
         offsets = try GroupOffsets(
             directory: options.groupsDirectory, log: log.id, files: PosixFileSystem(),
             report: report)

@@ -20,6 +20,8 @@ final class KafkaService: ConnectionService {
 
     /// The longest wait that a client may ask for.
     private static let longestWait = Duration.seconds(300)
+    /// What a fetch keeps in memory beside its records.
+    private static let fetchCost = 1024
 
     init(broker: KafkaBroker, timers: LoopTimers) {
         self.broker = broker
@@ -36,15 +38,16 @@ final class KafkaService: ConnectionService {
         _ request: FetchRequest, _ header: RequestHeader, by principal: Principal,
         on connection: Connection
     ) {
-        let promised = connection.promise(cost: 1024)
+        let promised = connection.promise(cost: Self.fetchCost)
         var work = FetchWork(request, header, by: principal)
         // Counted before looking, so that a commit after the look is told of.
         broker.waitingFetches.wrappingAdd(1, ordering: .sequentiallyConsistent)
-        work.advance(broker)
+        work.advance(broker, room: connection.outputRoom)
         if work.isReady || request.maxWaitMilliseconds <= 0 {
             broker.waitingFetches.wrappingSubtract(1, ordering: .relaxed)
             return connection.fulfil(promised, work.answer(broker))
         }
+        connection.reprice(promised, cost: Self.fetchCost + work.bytes)
         let number = nextNumber
         nextNumber += 1
         let wait = min(.milliseconds(Int64(request.maxWaitMilliseconds)), Self.longestWait)
@@ -74,10 +77,19 @@ final class KafkaService: ConnectionService {
 
     /// Records were committed.
     func woken() {
-        for number in Array(waiting.keys) {
-            waiting[number]?.work.advance(broker)
-            if waiting[number]?.work.isReady ?? false { finish(number) }
+        for (number, fetch) in waiting {
+            waiting[number]?.work.advance(broker, room: fetch.connection.outputRoom)
+            guard let work = waiting[number]?.work else { continue }
+            if work.isReady {
+                finish(number)
+            } else if work.bytes != fetch.work.bytes {
+                fetch.connection.reprice(fetch.promised, cost: Self.fetchCost + work.bytes)
+            }
         }
+    }
+
+    func relieve() {
+        for (number, fetch) in waiting where fetch.work.bytes > 0 { finish(number) }
     }
 
     func stopping() {

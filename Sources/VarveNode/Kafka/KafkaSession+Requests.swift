@@ -66,15 +66,16 @@ extension KafkaSession {
         case .leaveGroup(let request):
             answer(header, groups.leave(request, version: header.version), connection)
         case .offsetCommit(let request):
-            groups.commit(request, header, size: size, by: principal, on: connection)
+            groups.commit(
+                request, header, size: size, since: started, by: principal, on: connection)
         case .offsetFetch(let request):
             answer(header, GroupCoordinator.fetch(request, broker), connection)
         case .describeGroups(let request): answer(header, groups.describe(request), connection)
         case .listGroups: answer(header, groups.list(), connection)
         case .deleteGroups(let request) where principal.mayAdminister:
-            groups.delete(request, header, on: connection)
+            groups.delete(request, header, since: started, on: connection)
         case .offsetDelete(let request) where principal.mayAdminister:
-            groups.deleteOffsets(request, header, on: connection)
+            groups.deleteOffsets(request, header, since: started, on: connection)
         default: refuseGroup(request, header, on: connection)
         }
     }
@@ -84,7 +85,9 @@ extension KafkaSession {
         _ request: KafkaRequest, _ header: RequestHeader, on connection: Connection
     ) {
         let code = KafkaErrorCode.groupAuthorizationFailed
-        func answer(_ response: some KafkaMessage) { self.answer(header, response, connection) }
+        func answer(_ response: some KafkaMessage & ErrorReporting) {
+            self.answer(header, response, connection)
+        }
         switch request {
         case .findCoordinator:
             answer(

@@ -9,13 +9,15 @@ final class KafkaSession: ConnectionHandler {
     /// Who is on the other side.
     var authentication = Authentication()
     /// When the request at hand was taken.
-    private var started = ContinuousClock.now
+    private(set) var started = ContinuousClock.now
 
     var broker: KafkaBroker { service.broker }
     var groups: GroupCoordinator { service.groups }
 
     /// Strangers have no reason to send more at once.
     private static let strangersFrameBytes = 8 << 10
+    /// Enough for the subscriptions and assignments of large groups.
+    private static let otherFrameBytes = 8 << 20
 
     init(_ service: KafkaService, connection: UInt64) {
         self.service = service
@@ -25,7 +27,7 @@ final class KafkaSession: ConnectionHandler {
     func receive(_ bytes: RawSpan, on connection: Connection) throws -> Int {
         var offset = 0
         while connection.acceptsRequests {
-            let limit = isStranger ? Self.strangersFrameBytes : KafkaLimits.frameBytes
+            let limit = frameLimit(bytes, offset)
             guard let frame = try KafkaFrame.content(in: bytes, from: offset, limit: limit) else {
                 break
             }
@@ -35,22 +37,32 @@ final class KafkaSession: ConnectionHandler {
         return offset
     }
 
+    /// The most bytes of the frame that begins at `offset`: batches need many, all others few.
+    private func frameLimit(_ bytes: RawSpan, _ offset: Int) -> Int {
+        if isStranger { return Self.strangersFrameBytes }
+        guard bytes.byteCount - offset >= KafkaFrame.prefixSize + 2 else {
+            return KafkaLimits.frameBytes
+        }
+        let key = bytes.bigEndian(at: offset + KafkaFrame.prefixSize, as: Int16.self)
+        // Batches above the limit are refused by name, so that producers do not repeat them.
+        return key == KafkaAPI.produce.rawValue ? KafkaLimits.frameBytes : Self.otherFrameBytes
+    }
+
     private func handle(_ frame: RawSpan, on connection: Connection) throws {
+        started = .now
         let header: RequestHeader
         let request: KafkaRequest
         do throws(KafkaRequestError) {
             (header, request) = try KafkaRequest.read(frame)
         } catch {
             // A client that is newer than Varve asks again with a version it finds here.
-            if case .unsupported(let header) = error, header.api == .apiVersions {
-                let response = ApiVersionsResponse.offer(error: .unsupportedVersion)
-                return connection.answer(
-                    KafkaFrame.response(
-                        correlationID: header.correlationID, response, version: 0))
+            if case .unsupported(var header) = error, header.api == .apiVersions {
+                header.version = 0
+                return answer(
+                    header, ApiVersionsResponse.offer(error: .unsupportedVersion), connection)
             }
             throw error
         }
-        started = .now
         switch request {
         case .apiVersions: answer(header, ApiVersionsResponse.offer(error: .none), connection)
         case .saslHandshake(let request): shakeHands(request, header, on: connection)
@@ -64,7 +76,8 @@ final class KafkaSession: ConnectionHandler {
     }
 
     func answer(
-        _ header: RequestHeader, _ response: some KafkaMessage, _ connection: Connection
+        _ header: RequestHeader, _ response: some KafkaMessage & ErrorReporting,
+        _ connection: Connection
     ) {
         connection.answer(broker.response(header, response, since: started))
     }
@@ -72,7 +85,7 @@ final class KafkaSession: ConnectionHandler {
     /// Answers on a worker thread, because the disk has to be waited for.
     func job(
         _ header: RequestHeader, _ connection: Connection,
-        _ body: @escaping @Sendable (KafkaBroker) -> some KafkaMessage
+        _ body: @escaping @Sendable (KafkaBroker) -> some KafkaMessage & ErrorReporting
     ) {
         let promised = connection.promise(cost: 1024)
         let isAccepted = broker.workers.submit { [broker, started] in

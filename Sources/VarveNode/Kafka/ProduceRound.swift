@@ -73,8 +73,10 @@ final class ProduceRound: Sendable {
     private func give(_ answer: (response: ProduceResponse, hasFailure: Bool)?) {
         guard let answer else { return }
         if let promised {
-            promised.fulfil(broker.response(header, answer.response, since: started))
-        } else if answer.hasFailure {
+            return promised.fulfil(broker.response(header, answer.response, since: started))
+        }
+        broker.count(header, answer.response, since: started)
+        if answer.hasFailure {
             // A producer that wants no answers learns of a failure in no other way.
             connection.closeAfterAnswers()
         }

@@ -47,6 +47,14 @@ final class NodeMetrics: Sendable {
         family("varve_connections", "gauge", "Open connections.") {
             $0.connections.load(ordering: .relaxed)
         }
+        let held = "varve_held_bytes"
+        text.family(held, "gauge", "Bytes of requests and answers that are in memory.")
+        for (name, listening) in ports {
+            for (kind, bytes) in [
+                ("requests", listening.heldRequestBytes.load(ordering: .relaxed)),
+                ("answers", listening.heldAnswerBytes.load(ordering: .relaxed)),
+            ] { text.sample(held, [("port", name), ("kind", kind)], bytes) }
+        }
         family("varve_received_bytes_total", "counter", "Bytes that clients sent.") {
             $0.receivedBytes.load(ordering: .relaxed)
         }
@@ -102,16 +110,23 @@ extension KafkaBroker {
     }
 
     /// A response's frame, counted.
-    /// - Parameter started: when the request arrived; nil where it waited for other clients.
-    func response<Response: KafkaMessage>(
-        _ header: RequestHeader, _ response: Response, since started: ContinuousClock.Instant?
+    /// - Parameter started: when the request arrived.
+    func response(
+        _ header: RequestHeader, _ response: some KafkaMessage & ErrorReporting,
+        since started: ContinuousClock.Instant
     ) -> [UInt8] {
-        let error = (response as? any ErrorReporting)?.firstError ?? .none
-        requests.count(
-            header.api.map { "\($0)" } ?? "\(header.apiKey)", "\(error)",
-            took: started?.duration(to: .now))
+        count(header, response, since: started)
         return KafkaFrame.response(
             correlationID: header.correlationID, response, version: header.version)
     }
-}
 
+    /// Counts a request by the answer that it gets, or would get.
+    func count(
+        _ header: RequestHeader, _ response: some ErrorReporting,
+        since started: ContinuousClock.Instant
+    ) {
+        requests.count(
+            header.api.map { "\($0)" } ?? "\(header.apiKey)", "\(response.firstError)",
+            took: started.duration(to: .now))
+    }
+}

@@ -1,4 +1,3 @@
-import VarveProtocols
 import VarveSystem
 
 /// Requests that were answered, by kind and outcome, and how long that took. Any thread counts.
@@ -23,12 +22,10 @@ final class RequestMetrics: Sendable {
         labels = (kind, outcome)
     }
 
-    /// Counts an answer.
-    /// - Parameter time: nil where the answer waits for other clients.
-    func count(_ kind: String, _ outcome: String, took time: Duration?) {
+    /// Counts an answer, and how long it took, waits for records or other clients included.
+    func count(_ kind: String, _ outcome: String, took time: Duration) {
         state.withLock { state in
             state.counts[Key(kind: kind, outcome: outcome), default: 0] += 1
-            guard let time else { return }
             state.seconds[kind, default: Histogram(Histogram.seconds)].add(time.inSeconds)
         }
     }
@@ -52,60 +49,3 @@ final class RequestMetrics: Sendable {
         }
     }
 }
-
-/// A response that can say that something was refused.
-protocol ErrorReporting {
-    /// The first error in it.
-    var firstError: KafkaErrorCode { get }
-}
-
-extension Sequence where Element == KafkaErrorCode {
-    fileprivate var first: KafkaErrorCode { self.first { $0 != .none } ?? .none }
-}
-
-extension ProduceResponse: ErrorReporting {
-    var firstError: KafkaErrorCode {
-        topics.lazy.flatMap { $0.partitions.lazy.map(\.error) }.first
-    }
-}
-
-extension FetchResponse: ErrorReporting {
-    var firstError: KafkaErrorCode {
-        error != .none ? error : topics.lazy.flatMap { $0.partitions.lazy.map(\.error) }.first
-    }
-}
-
-extension MetadataResponse: ErrorReporting {
-    var firstError: KafkaErrorCode { topics.lazy.map(\.error).first }
-}
-
-extension ListOffsetsResponse: ErrorReporting {
-    var firstError: KafkaErrorCode {
-        topics.lazy.flatMap { $0.partitions.lazy.map(\.error) }.first
-    }
-}
-
-extension OffsetCommitResponse: ErrorReporting {
-    var firstError: KafkaErrorCode {
-        topics.lazy.flatMap { $0.partitions.lazy.map(\.error) }.first
-    }
-}
-
-extension CreateTopicsResponse: ErrorReporting {
-    var firstError: KafkaErrorCode { topics.lazy.map(\.error).first }
-}
-
-extension DeleteTopicsResponse: ErrorReporting {
-    var firstError: KafkaErrorCode { topics.lazy.map(\.error).first }
-}
-
-extension InitProducerIDResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension FindCoordinatorResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension JoinGroupResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension SyncGroupResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension HeartbeatResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension LeaveGroupResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension OffsetFetchResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension SaslHandshakeResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension SaslAuthenticateResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }
-extension ApiVersionsResponse: ErrorReporting { var firstError: KafkaErrorCode { error } }

@@ -7,7 +7,7 @@ import VarveBytes
 ///     output:     ...answer 5, answer 6, answer 7        9 waits for 8
 struct AnswerQueue {
     private struct Promise {
-        let cost: Int
+        var cost: Int
         var bytes: [UInt8]?
     }
 
@@ -25,6 +25,8 @@ struct AnswerQueue {
     private(set) var promisedBytes = 0
     /// Bytes that may be written.
     private(set) var outputBytes = 0
+    /// Bytes of answers that wait for one before them.
+    private(set) var waitingBytes = 0
 
     /// Small answers are joined up to this size, to be written with one system call.
     private static let joinedBytes = 32 << 10
@@ -44,13 +46,27 @@ struct AnswerQueue {
         return firstNumber + UInt64(promiseCount - 1)
     }
 
+    /// Says anew what a promise costs, unless it has been kept.
+    mutating func reprice(_ number: UInt64, cost: Int) {
+        guard let index = index(number), promises[index].bytes == nil else { return }
+        promisedBytes += cost - promises[index].cost
+        promises[index].cost = cost
+    }
+
+    private func index(_ number: UInt64) -> Int? {
+        guard number >= firstNumber, number - firstNumber < UInt64(promiseCount) else { return nil }
+        return head + Int(number - firstNumber)
+    }
+
     /// Keeps a promise. Each is kept once.
     mutating func fulfil(_ number: UInt64, _ bytes: [UInt8]) {
-        guard number >= firstNumber, number - firstNumber < UInt64(promiseCount) else { return }
-        promises[head + Int(number - firstNumber)].bytes = bytes
+        guard let index = index(number), promises[index].bytes == nil else { return }
+        promises[index].bytes = bytes
+        waitingBytes += bytes.count
         while head < promises.count, let ready = promises[head].bytes {
             promisedBytes -= promises[head].cost
             promises[head].bytes = nil
+            waitingBytes -= ready.count
             append(ready)
             head += 1
             firstNumber += 1

@@ -13,13 +13,19 @@ public struct ConnectionLimits: Sendable {
     public var promisedBytes = 32 << 20
     /// Bytes of answers that the client has not taken.
     public var outputBytes = 8 << 20
-    /// Bytes of requests that wait for their answers, over all connections of the loop: beyond it,
-    /// nothing more is read until some are answered.
-    public var loopPromisedBytes = 256 << 20
+    /// Bytes of requests that wait for their answers or for their rest, over all connections of
+    /// the loop: beyond it, nothing more is read until there is room. `LoopCore.makeRoom` sees to
+    /// it that there is.
+    public var loopRequestBytes = 256 << 20
+    /// Bytes of answers that clients have not taken, over all connections of the loop. Services
+    /// whose answers can be small make them so before it is reached.
+    public var loopOutputBytes = 256 << 20
     /// A connection on which nothing happens for so long is closed, unless it waits for an answer.
     public var idleTime = Duration.seconds(600)
     /// So is one that does not take its answers, or does not finish its request.
     public var stuckTime = Duration.seconds(60)
+    /// The same while memory is short.
+    public var impatientTime = Duration.seconds(2)
 
     /// The defaults.
     public init() {}
@@ -44,6 +50,8 @@ public final class Connection {
     private var input: [UInt8] = []
     private var inputRange = 0..<0
     private var answers = AnswerQueue()
+    /// What the loop knows of `inputBytes` and of the answers' bytes.
+    private var counted = (input: 0, output: 0)
     private var phase = Phase.open
     private var interest: Poller.Interest = .read
     /// Whether bytes wait that the handler was not shown, or did not take because of a limit.
@@ -78,14 +86,40 @@ public final class Connection {
     public var acceptsRequests: Bool {
         phase == .open && answers.promiseCount < limits.promises
             && answers.promisedBytes < limits.promisedBytes
-            && answers.outputBytes < limits.outputBytes && !isLoopFull
+            && outputBytes < limits.outputBytes && !isLoopFull
     }
 
-    private var isLoopFull: Bool { loop.promisedBytes >= limits.loopPromisedBytes }
+    /// Whether nothing is read because of all connections; the one that is favoured may finish.
+    private var isLoopFull: Bool {
+        loop.requestBytes >= limits.loopRequestBytes && loop.favoured !== self
+    }
+
+    /// Bytes that an answer may have, all others considered.
+    var outputRoom: Int { limits.loopOutputBytes - loop.outputBytes }
+
+    /// Bytes that half a request keeps in memory.
+    var inputBytes: Int { inputRange.isEmpty ? 0 : input.count }
+
+    /// Whether nothing was read or written for a while.
+    func hasStalled(at now: ContinuousClock.Instant) -> Bool {
+        lastProgress + limits.impatientTime <= now
+    }
+
+    /// Bytes of answers that were not taken.
+    var outputBytes: Int { answers.outputBytes + answers.waitingBytes }
+
+    /// Tells the loop what is kept in memory.
+    private func count() {
+        let now = (input: inputBytes, output: outputBytes)
+        loop.inputBytes += now.input - counted.input
+        loop.outputBytes += now.output - counted.output
+        counted = now
+    }
 
     /// Answers a request at once; its answer goes out after those promised before it.
     public func answer(_ bytes: [UInt8]) {
         answers.fulfil(answers.promise(cost: 0), bytes)
+        count()
         loop.touch(self)
     }
 
@@ -94,6 +128,13 @@ public final class Connection {
     public func promise(cost: Int) -> PromisedAnswer {
         loop.promisedBytes += cost
         return PromisedAnswer(remote: remote, number: answers.promise(cost: cost))
+    }
+
+    /// Says anew what the request keeps in memory while its answer is awaited.
+    func reprice(_ promised: PromisedAnswer, cost: Int) {
+        let before = answers.promisedBytes
+        answers.reprice(promised.number, cost: cost)
+        loop.promisedBytes += answers.promisedBytes - before
     }
 
     /// Keeps a promise on the loop's own thread.
@@ -105,6 +146,7 @@ public final class Connection {
         let before = answers.promisedBytes
         answers.fulfil(number, bytes)
         loop.promisedBytes -= before - answers.promisedBytes
+        count()
         loop.touch(self)
     }
 
@@ -113,6 +155,7 @@ public final class Connection {
         guard phase == .open else { return }
         phase = .closing
         inputRange = 0..<0
+        count()
         loop.touch(self)
     }
 
@@ -122,6 +165,8 @@ public final class Connection {
     func readable(isHungUp: Bool) {
         if phase == .closed { return }
         if isHungUp && !interest.contains(.read) { return close() }
+        // What comes is left where it is until there is room.
+        if phase == .open, isLoopFull { return loop.touch(self) }
         makeRoom()
         do {
             switch try socket.read(into: &input, from: inputRange.upperBound) {
@@ -132,6 +177,7 @@ public final class Connection {
                 if phase != .open { break }
                 inputRange = inputRange.lowerBound..<(inputRange.upperBound + count)
                 hasNews = true
+                self.count()
             case .end:
                 if phase == .lingering || isHungUp { return close() }
                 process()
@@ -164,6 +210,7 @@ public final class Connection {
             loop.recycle(&input)
             inputRange = 0..<0
         }
+        count()
     }
 
     /// Brings everything up to date after something happened: takes requests, writes answers,
@@ -176,6 +223,7 @@ public final class Connection {
                 let waiting = answers.outputBytes
                 try answers.flush { bytes throws(SystemError) in try socket.write(bytes) }
                 let sent = waiting - answers.outputBytes
+                count()
                 if sent > 0 {
                     lastProgress = .now
                     listening.sentBytes.wrappingAdd(sent, ordering: .relaxed)
@@ -227,6 +275,8 @@ public final class Connection {
         phase = .closed
         loop.promisedBytes -= answers.promisedBytes
         answers = AnswerQueue()
+        inputRange = 0..<0
+        count()
         loop.poller.remove(socket)
         loop.forget(self)
         handler?.closed()
@@ -242,8 +292,10 @@ public final class Connection {
             input.removeFirst(inputRange.lowerBound)
             inputRange = 0..<inputRange.count
         }
-        // At least doubles, so that a long request is copied a few times only.
-        let missing = max(LoopCore.bufferSize, inputRange.count * 2) - input.count
+        // Doubles at first and later grows by a quarter, so that a long request is copied a few
+        // times only, and keeps little more than its own bytes.
+        let growth = min(inputRange.count, max(inputRange.count / 4, 1 << 20))
+        let missing = max(LoopCore.bufferSize, inputRange.count + growth) - input.count
         if missing > 0 { input.append(contentsOf: repeatElement(0, count: missing)) }
     }
 }

@@ -5,8 +5,14 @@ public protocol ConnectionService: AnyObject {
     func handler(for connection: Connection) -> any ConnectionHandler
     /// Another thread called `Listening.wake`.
     func woken()
+    /// Memory is short: what waits and holds some is to be answered with what there is.
+    func relieve()
     /// The loop is about to stop: answer what waits for something to happen.
     func stopping()
+}
+
+extension ConnectionService {
+    public func relieve() {}
 }
 
 /// A protocol's side of one connection.

@@ -6,21 +6,29 @@ final class LoopCore {
     let mailbox: LoopMailbox
     let report: @Sendable (String) -> Void
     let timers = LoopTimers()
-    private var listeners: [UInt64: Listener] = [:]
-    private var connections: [UInt64: Connection] = [:]
+    private(set) var listeners: [UInt64: Listener] = [:]
+    private(set) var connections: [UInt64: Connection] = [:]
     private var nextToken: UInt64 = 0
     /// Connections that something happened to.
     private var touched: [Connection] = []
     private var buffers: [[UInt8]] = []
     /// Bytes of requests that wait for their answers, over all connections.
     var promisedBytes = 0
+    /// Bytes of requests that wait for their rest.
+    var inputBytes = 0
+    /// Bytes of answers that were not taken.
+    var outputBytes = 0
+    /// The one connection that reads on when no other may, so that its request ends.
+    weak var favoured: Connection?
+    /// Whether a timer will look for room again.
+    var looksAgain = false
     /// Connections that read nothing because of all others.
     private var starved: [Connection] = []
     private var isSweeping = false
     private var stopDeadline: ContinuousClock.Instant?
 
     /// A port and its protocol.
-    private struct Listener {
+    struct Listener {
         let socket: ListeningSocket
         let listening: Listening
         let service: any ConnectionService
@@ -61,6 +69,12 @@ final class LoopCore {
             mailbox.take(into: &messages)
             for message in messages { handle(message) }
             settle()
+            makeRoom()
+            settle()
+            for listener in listeners.values {
+                listener.listening.heldRequestBytes.store(requestBytes, ordering: .relaxed)
+                listener.listening.heldAnswerBytes.store(outputBytes, ordering: .relaxed)
+            }
             feed()
             guard let stopDeadline else { continue }
             if connections.isEmpty || .now >= stopDeadline { return closeAll() }
@@ -181,7 +195,7 @@ final class LoopCore {
 
     /// Lets those read on that were kept from it, once there is room.
     private func feed() {
-        guard let first = starved.first, promisedBytes < first.limits.loopPromisedBytes else {
+        guard let first = starved.first, requestBytes < first.limits.loopRequestBytes else {
             return
         }
         let waiting = starved

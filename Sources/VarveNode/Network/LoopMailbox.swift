@@ -42,6 +42,9 @@ public final class Listening: Sendable {
     let receivedBytes = Atomic(0)
     let sentBytes = Atomic(0)
     let connections = Atomic(0)
+    /// What all connections of its loop keep in memory.
+    let heldRequestBytes = Atomic(0)
+    let heldAnswerBytes = Atomic(0)
     private let mailbox: LoopMailbox
     private let isWoken = Atomic(false)
 

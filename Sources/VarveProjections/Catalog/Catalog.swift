@@ -109,6 +109,19 @@ public struct Catalog: Sendable {
         versions[Subject(kind: kind, name: name)] ?? []
     }
 
+    /// The streams that some version of a view is computed from, each with the name of such a view.
+    public var viewsByStream: [String: String] {
+        var views: [String: String] = [:]
+        for subject in subjects.reversed() where subject.kind == .view {
+            for version in versions[subject] ?? [] {
+                if let stream = version.canonical["source"]?.stringValue {
+                    views[stream] = subject.name
+                }
+            }
+        }
+        return views
+    }
+
     /// The versions in force at a position, in order of first definition.
     public func inForce(at position: Position = Position(.max)) -> [Version] {
         subjects.compactMap { subject in

@@ -27,24 +27,64 @@ public struct Profile: Sendable, Equatable {
 
     /// A baseline: bins at the quantiles of its own values.
     public init(baseline values: [Double?]) {
-        let sorted = values.compactMap { $0 }.filter(\.isFinite).sorted()
+        let numbers = values.compactMap { $0 }
+        self.init(baseline: numbers, nulls: values.count - numbers.count)
+    }
+
+    /// A baseline of numbers, and of so many nulls.
+    /// - Complexity: linear.
+    public init(baseline numbers: [Double], nulls: Int) {
+        let finite = numbers.filter(\.isFinite)
+        var keys = finite.map(Self.key)
+        RadixSort.sort(&keys)
         var edges: [Double] = []
-        if let least = sorted.first, let largest = sorted.last {
+        if let first = keys.first, let last = keys.last {
+            let (least, largest) = (Self.number(key: first), Self.number(key: last))
             // The least value has a bin of its own, and so have values below and above all: where
             // nearly all values are equal, a rare one that becomes common must show.
             edges = [least, least.nextUp]
             for bin in 1..<Self.binCount {
                 // Nearest rank.
-                edges.append(sorted[sorted.count * bin / Self.binCount])
+                edges.append(Self.number(key: keys[keys.count * bin / Self.binCount]))
             }
             edges.append(largest.nextUp)
             edges.sort()
             // Equal values make equal edges, which are kept once.
             edges = edges.indices.filter { $0 == 0 || edges[$0] > edges[$0 - 1] }
                 .map { edges[$0] }.filter(\.isFinite)
+            (minimum, maximum) = (least, largest)
         }
-        self.init(edges: edges)
-        for value in values { add(value) }
+        self.edges = edges
+        // Values of a bin stand together.
+        counts = []
+        var start = 0
+        for edge in edges {
+            let end = Self.first(atLeast: Self.key(edge), in: keys, from: start)
+            counts.append(Int64(end - start))
+            start = end
+        }
+        counts.append(Int64(keys.count - start))
+        self.nulls = Int64(nulls + numbers.count - finite.count)
+        for value in finite { sum.add(value) }
+    }
+
+    /// A number's place in the order of all, as a word; zeros of either sign have one.
+    private static func key(_ number: Double) -> UInt64 {
+        let bits = (number + 0.0).bitPattern
+        return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
+    }
+
+    private static func number(key: UInt64) -> Double {
+        Double(bitPattern: key >> 63 == 1 ? key & ~(1 << 63) : ~key)
+    }
+
+    private static func first(atLeast key: UInt64, in keys: [UInt64], from start: Int) -> Int {
+        var (low, high) = (start, keys.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if keys[middle] < key { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Values, nulls included.

@@ -71,7 +71,12 @@ public final class OfflineStore: Projection {
 
     /// Reads the end of a file only, which names its columns and its definition.
     private func footer(_ path: String) throws -> ParquetFile.Footer {
-        let file = try files.open(path, .read)
+        let tail = try tail(try files.open(path, .read))
+        return try ParquetFile.footer(tail.raw, isTail: true)
+    }
+
+    /// The bytes at the end of a file that hold its footer, and perhaps more.
+    private func tail(_ file: any File) throws -> [UInt8] {
         let size = try file.size()
         var length = min(size, 16 << 10)
         while true {
@@ -79,15 +84,24 @@ public final class OfflineStore: Projection {
             let count = try file.read(tail.count, at: size - length, into: &tail, start: 0)
             tail.removeLast(tail.count - count)
             let needed = ParquetFile.footerBytes(tail.raw).map { min(Int64($0), size) } ?? size
-            if needed <= length { return try ParquetFile.footer(tail.raw, isTail: true) }
+            if needed <= length { return tail }
             length = needed
         }
     }
 
-    /// Some columns of a file that `reading` handed out.
+    /// Some columns of a file that `reading` handed out: nothing else of it is read.
     public func table(_ path: String, columns: Set<String>) throws -> Table {
-        let bytes = try files.contents(of: path)
-        return try ParquetFile.decode(bytes.raw, columns: columns)
+        let file = try files.open(path, .read)
+        let tail = try tail(file)
+        let selection = try ParquetSelection(columns, tail: tail.raw, fileSize: try file.size())
+        var bytes = [UInt8](repeating: 0, count: selection.byteCount)
+        var next = selection.firstOffset
+        for range in selection.ranges {
+            let length = Int(range.upperBound - range.lowerBound)
+            next += try file.read(length, at: range.lowerBound, into: &bytes, start: next)
+        }
+        // A file that ends early has bytes of zero there, which are no pages.
+        return try selection.decode(bytes.raw)
     }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
@@ -159,6 +173,8 @@ public final class OfflineStore: Projection {
         /// By day of event time, then by position: rows with equal event times are in order of
         /// position.
         public let paths: [String]
+        /// For each file the position after its last record.
+        public let ends: [Position]
         /// The files hold every readable record below it.
         public let end: Position
         /// Records below it that the files leave out; nil: none.
@@ -172,10 +188,12 @@ public final class OfflineStore: Projection {
         let files = try state.withLock { state in
             try state.tables.flush(state.position)
             let tables = state.tables
-            let paths = try tables.list(stream).map { tables.path(of: $0, stream) }
+            let found = try tables.list(stream)
             state.readers += 1
             return Files(
-                paths: paths, end: state.position, unreadable: tables.unreadable[stream])
+                paths: found.map { tables.path(of: $0, stream) },
+                ends: found.map { Position($0.positions.upperBound) },
+                end: state.position, unreadable: tables.unreadable[stream])
         }
         defer { state.withLock { $0.readers -= 1 } }
         return try body(files)

@@ -142,6 +142,16 @@ public final class Projector: Sendable {
     /// The end of what every projection that is not blocked has taken in.
     public var position: Position { state.withLock { $0.position } }
 
+    /// Where projections resume after a crash: they need the log from here on. The start, when one
+    /// stands still or could not be saved; `name` says which.
+    public var resumePosition: (position: Position, name: String) {
+        state.withLock { state in
+            let troubled = state.blocked.keys.sorted().first ?? state.unsaved.keys.sorted().first
+            if let troubled { return (Position(0), "projection \(troubled), which is in trouble,") }
+            return (state.savedAt, "a restart")
+        }
+    }
+
     /// How long the oldest record has been in the log that some projection has not taken in, or
     /// a little longer; after a start, how long it has been read for. Zero when there is none.
     public var lag: Duration {
@@ -321,16 +331,20 @@ public final class Projector: Sendable {
 
     /// Saves projections when enough has happened, or enough time has passed since something did.
     private func saveIfDue() {
-        let isDue = state.withLock { state in
+        let due: Position? = state.withLock { state in
             guard let since = state.unsavedSince,
                 state.position.value - state.savedAt.value >= schedule.records
                     || since.duration(to: .now) >= schedule.interval
-            else { return false }
-            state.savedAt = state.position
-            state.unsavedSince = nil
-            return true
+            else { return nil }
+            return state.position
         }
-        if isDue { writeEach { try $0.save() } }
+        guard let due else { return }
+        writeEach { try $0.save() }
+        // Only now: retention removes what is below it.
+        state.withLock { state in
+            state.savedAt = due
+            state.unsavedSince = nil
+        }
     }
 
     private func writeEach(_ write: (any Projection) throws -> Void) {

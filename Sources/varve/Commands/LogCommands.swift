@@ -116,6 +116,7 @@ private func showVerification(
             JSON.object([
                 .init("sound", .bool(result.isSound)),
                 .init("segments", .integer(Int64(result.progress.segments))),
+                .init("retired_segments", .integer(Int64(result.retiredSegments))),
                 .init("frames", .integer(result.frames)),
                 .init("records", .integer(result.progress.records)),
                 .init("bytes", .integer(result.progress.bytes)),
@@ -133,6 +134,9 @@ private func showVerification(
             + " \(Int(result.progress.bytes).grouped) bytes"
             + (rate.map { ", \($0.fixed(0)) MB/s" } ?? "")
             + (result.isSound ? ": sound" : ": \(result.findings.count) findings"))
+    if result.retiredSegments > 0 {
+        show("of \(result.retiredSegments) segments retention removed the records: footers checked")
+    }
     if result.tornBytes > 0 {
         show("\(result.tornBytes) bytes of an unfinished tail: opening the log deals with them")
     }

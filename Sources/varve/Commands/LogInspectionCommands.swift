@@ -96,7 +96,6 @@ private func available<Result>(_ body: () throws(LogError) -> Result) throws(Com
 
 private func showInfo(_ info: LogInspection.Info) {
     show("log \(info.log.bytes.hex), epoch \(info.epoch), position \(info.head.position.value)")
-    if info.removedSegments > 0 { show("\(info.removedSegments) segments removed by retention") }
     var segments = TextTable(
         ["segment", "positions", "frames", "bytes", "sealed", "from", "to"], right: [1, 2, 3])
     for segment in info.segments {
@@ -104,7 +103,7 @@ private func showInfo(_ info: LogInspection.Info) {
             String(segment.path.split(separator: "/").last ?? ""),
             "\(segment.positions.lowerBound)..<\(segment.positions.upperBound)",
             Int(segment.frames).grouped, Int(segment.bytes).grouped,
-            segment.isSealed ? "yes" : "no",
+            segment.isRetired ? "retired" : segment.isSealed ? "yes" : "no",
             segment.ingestTimes?.lowerBound.description ?? "-",
             segment.ingestTimes?.upperBound.description ?? "-",
         ])
@@ -125,7 +124,6 @@ private func json(_ info: LogInspection.Info) -> JSON {
     .object([
         .init("log", .string(info.log.bytes.hex)), .init("epoch", .integer(Int64(info.epoch))),
         .init("head", .string(info.head.note)), .init("ending", .string("\(info.ending)")),
-        .init("removed_segments", .integer(Int64(info.removedSegments))),
         .init(
             "segments",
             .array(
@@ -137,6 +135,7 @@ private func json(_ info: LogInspection.Info) -> JSON {
                         .init("frames", .integer(segment.frames)),
                         .init("bytes", .integer(segment.bytes)),
                         .init("sealed", .bool(segment.isSealed)),
+                        .init("retired", .bool(segment.isRetired)),
                         .init("root", .string(segment.root.description)),
                     ])
                 })),

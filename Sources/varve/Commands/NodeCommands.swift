@@ -35,7 +35,26 @@ let nodeCommands = [
             return ExitCode.success
         }
     },
+    Command(
+        "retention", "Removes now what retention lets go; says why other segments stay",
+        example: "varve retention"
+    ) { invocation in
+        try Session.with(invocation) { session in
+            let json = try session.json("POST", "/v1/retention")
+            if invocation.wantsJSON { show(json.pretty) } else { showRetention(json) }
+            return ExitCode.success
+        }
+    },
 ]
+
+private func showRetention(_ json: JSON) {
+    show(
+        "\(json.text("removed_segments")) segments removed, \(json.text("removed_bytes")) bytes of"
+            + " record batches")
+    for item in json["kept"]?.arrayValue ?? [] {
+        show("\(item.text("segments")) kept: \(item.text("reason"))")
+    }
+}
 
 private func serve(_ invocation: Invocation) throws -> Int32 {
     var options = NodeOptions(directory: invocation.directory)

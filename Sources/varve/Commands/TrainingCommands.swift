@@ -35,7 +35,7 @@ let trainingCommands = [
         let memory = try invocation.value("memory").map { try bytes($0) }
         // Before any other thread exists: Ctrl-C then stops the build instead of the process.
         let signal = try TerminationSignal()
-        return try Session.with(invocation) { session in
+        return try Session.with(invocation, needsFeatures: false) { session in
             let job = try session.json(
                 "POST", "/v1/training-sets",
                 query: [
@@ -69,7 +69,7 @@ let trainingCommands = [
         example: "varve training-set reproduce ts-4f1c09d2a7be --out again.csv"
     ) { invocation in
         let out = try invocation.required("out")
-        return try Session.with(invocation) { session in
+        return try Session.with(invocation, needsFeatures: false) { session in
             let response = try session.send(
                 "POST", "/v1/training-sets/\(invocation.positional[0].asSegment)/reproduce",
                 query: [("format", try format(of: out))])
@@ -84,7 +84,7 @@ let trainingCommands = [
         "training-set verify", "Builds a training set again and compares it with its manifest",
         arguments: ["ID"], example: "varve training-set verify ts-4f1c09d2a7be"
     ) { invocation in
-        try Session.with(invocation) { session in
+        try Session.with(invocation, needsFeatures: false) { session in
             let id = invocation.positional[0]
             let json = try session.json("POST", "/v1/training-sets/\(id.asSegment)/verify")
             show(
@@ -100,7 +100,7 @@ let trainingCommands = [
         arguments: ["A", "B"],
         example: "varve training-set diff ts-4f1c09d2a7be ts-90d1ac54b2f7"
     ) { invocation in
-        try Session.with(invocation) { session in
+        try Session.with(invocation, needsFeatures: false) { session in
             let (one, other) = (invocation.positional[0], invocation.positional[1])
             let json = try session.json(
                 "GET", "/v1/training-sets/\(one.asSegment)/diff/\(other.asSegment)")
@@ -113,7 +113,7 @@ let trainingCommands = [
         options: [.init("report", "FILE.html", "write a page: leak meter and distributions")],
         example: "varve training-set show ts-4f1c09d2a7be"
     ) { invocation in
-        try Session.with(invocation) { session in
+        try Session.with(invocation, needsFeatures: false) { session in
             let manifest = try session.json(
                 "GET", "/v1/training-sets/\(invocation.positional[0].asSegment)")
             if let path = invocation.value("report") {
@@ -126,7 +126,7 @@ let trainingCommands = [
     Command(
         "training-set list", "Lists training sets", example: "varve training-set list"
     ) { invocation in
-        try Session.with(invocation) { session in
+        try Session.with(invocation, needsFeatures: false) { session in
             let json = try session.json("GET", "/v1/training-sets")
             if invocation.wantsJSON {
                 show(json.pretty)
@@ -164,7 +164,7 @@ private func follow(
         default: return true
         }
         if signal.wait(timeout: pause) != nil { _ = try session.send("DELETE", path) }
-        pause = min(pause * 2, .milliseconds(100))
+        pause = min(pause * 2, .milliseconds(10))
     }
 }
 

@@ -53,6 +53,11 @@ private let mistakes: [(name: String, edits: String)] = [
         "a known time of 200 years",
         "streams[0].known_at remove\nstreams[0].known_after = \"73000d\""
     ),
+    // Retention.
+    ("a retention without limits", "streams[0].retention = {}"),
+    ("a retention that is a duration", "streams[0].retention = \"30d\""),
+    ("a retention of no time", "streams[0].retention = {\"age\": \"0s\"}"),
+    ("a retention of bytes as text", "streams[0].retention = {\"bytes\": \"1 GB\"}"),
     // Key, id, policy.
     ("a key that is no list", "streams[0].key = \"origin\""),
     ("a key that is no field", "streams[0].key = [\"orign\"]"),

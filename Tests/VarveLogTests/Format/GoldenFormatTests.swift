@@ -84,25 +84,23 @@ import VarveSystem
         #expect(isWhole == true)
     }
 
-    @Test func `the list of removed segments is as it was, and survives`() throws {
-        var retired = RetiredSegments()
-        retired.summaries = [
-            SegmentSummary(base: 0, end: 17, frames: 4, root: MerkleTree.emptyRoot),
-            SegmentSummary(base: 17, end: 90, frames: 9, root: MerkleTree.leaf(of: [1].raw)),
-        ]
-        retired.startOffsets = [3, 50, 0]
-        let bytes = retired.encoded()
-        try Golden.expect(bytes, "retired.bin")
-        try Golden.expect(Golden.hexDump(bytes), "retired.txt")
-        #expect(RetiredSegments(bytes.raw) == retired)
-        for cut in 0..<bytes.count {
-            #expect(RetiredSegments(bytes.raw.extracting(0..<cut)) == nil)
+    @Test func `a segment whose records were removed is as it was, and is read as such`() throws {
+        let log = TestLog()
+        try log.files.createDirectory(log.logDirectory)
+        let path = "\(log.logDirectory)/00000000000000000000.varve"
+        try log.write(try Golden.bytes("sealed-segment.bin"), to: path)
+        let file = try log.files.open(path, .read)
+        let header = try SegmentHeader(readFrom: file)
+        let trailer = try #require(try SealedFooter(file, log: header.log, base: 0)).trailer
+        try RetiredSegment.replace(path, header, trailer, file, log.files)
+        let bytes = try log.files.contents(of: path)
+        try Golden.expect(bytes, "retired-segment.bin")
+        var lines = ""
+        try LogInspection(directory: log.directory).dump(segment: path) { line in
+            lines += line + "\n"
+            return true
         }
-        for byte in bytes.indices {
-            var changed = bytes
-            changed[byte] ^= 4
-            #expect(RetiredSegments(changed.raw) == nil, "byte \(byte)")
-        }
+        try Golden.expect(lines, "retired-segment.txt")
     }
 
     @Test func `a golden sealed segment still opens`() throws {

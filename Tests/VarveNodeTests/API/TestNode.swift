@@ -16,19 +16,23 @@ final class TestNode {
     private(set) var node: Node
     private(set) var api: NodeAPI
 
-    init() throws {
+    private let segmentBytes: Int64
+
+    init(segmentBytes: Int64 = 256 << 20) throws {
+        self.segmentBytes = segmentBytes
         root = try TemporaryDirectory()
-        node = try Self.open(root, disk, clock)
+        node = try Self.open(root, segmentBytes, disk, clock)
         api = NodeAPI(node)
     }
 
     deinit { try? node.close() }
 
-    private static func open(_ root: TemporaryDirectory, _ disk: FaultyDisk, _ clock: ManualClock)
-        throws -> Node
-    {
+    private static func open(
+        _ root: TemporaryDirectory, _ segmentBytes: Int64, _ disk: FaultyDisk, _ clock: ManualClock
+    ) throws -> Node {
         var options = NodeOptions(directory: root.path)
         options.log.reserveBytes = 64 << 10
+        options.log.segmentBytes = segmentBytes
         return try Node(options, files: disk, clock: clock)
     }
 
@@ -37,7 +41,7 @@ final class TestNode {
     func restart(removing name: String? = nil) throws {
         try node.close()
         if let name { try root.remove(name) }
-        node = try Self.open(root, disk, clock)
+        node = try Self.open(root, segmentBytes, disk, clock)
         api = NodeAPI(node)
     }
 

@@ -47,17 +47,39 @@ import VarveSystem
                     ])
             ])
         _ = try client.ask(.offsetCommit, commit, OffsetCommitResponse.self)
+        let join = JoinGroupRequest(
+            group: "g", sessionTimeoutMilliseconds: 10_000, rebalanceTimeoutMilliseconds: 10_000,
+            member: "", instanceID: "one", protocolType: "consumer",
+            protocols: [.init(name: "range", metadata: [])])
+        let joined = try client.ask(.joinGroup, join, JoinGroupResponse.self)
+        let sync = SyncGroupRequest(
+            group: "g", generation: joined.generation, member: joined.member, instanceID: "one",
+            assignments: [])
+        #expect(try client.ask(.syncGroup, sync, SyncGroupResponse.self).error == .none)
+        let described = try client.ask(
+            .describeConfigs,
+            DescribeConfigsRequest(
+                resources: [.init(type: 2, name: "none", settings: nil)],
+                includesSynonyms: false, includesDocumentation: false),
+            DescribeConfigsResponse.self)
+        #expect(described.results[0].error == .unknownTopicOrPartition)
         let lines = metrics.text(broker.log).split(separator: "\n").map(String.init)
         for line in [
             #"varve_kafka_requests_total{api="produce",error="NONE"} 1"#,
             #"varve_kafka_requests_total{api="produce",error="UNKNOWN_TOPIC_OR_PARTITION"} 1"#,
             #"varve_kafka_requests_total{api="fetch",error="NONE"} 1"#,
+            #"varve_kafka_requests_total{api="describeConfigs",error="UNKNOWN_TOPIC_OR_PARTITION"} 1"#,
             #"varve_kafka_request_duration_seconds_count{api="produce"} 2"#,
             #"varve_kafka_group_lag{group="g",topic="t",partition="0"} 1"#,
             #"varve_connections{port="kafka"} 1"#,
             "varve_log_commit_position \(broker.log.commitPosition.value)",
         ] {
             #expect(lines.contains(line), "\(line)")
+        }
+        // All that wait for others, or for the disk, have durations, too.
+        for api in ["offsetCommit", "joinGroup", "syncGroup"] {
+            let count = "varve_kafka_request_duration_seconds_count{api=\"\(api)\"} 1"
+            #expect(lines.contains(count), "\(count)")
         }
         #expect(
             lines.contains { $0.hasPrefix("varve_log_sync_duration_seconds_bucket{le=\"10\"}") })

@@ -54,7 +54,7 @@ import VarveSystem
     }
 
     @Test func `requests beyond the node's memory wait, and are all answered`() throws {
-        let broker = try TestBroker(options: options { $0.loopPromisedBytes = 64 << 10 })
+        let broker = try TestBroker(options: options { $0.loopRequestBytes = 64 << 10 })
         let setup = try broker.client()
         _ = try setup.create("t")
         let body = try batch([String(repeating: "x", count: 48 << 10)])
@@ -70,5 +70,79 @@ import VarveSystem
                 #expect(answer.topics[0].partitions[0].error == .none)
             }
         }
+    }
+
+    @Test func `clients that send half of large requests cost bounded memory, and bar nobody`()
+        throws
+    {
+        let limit = 4 << 20
+        let broker = try TestBroker(
+            options: options {
+                $0.loopRequestBytes = limit
+                $0.impatientTime = .milliseconds(50)
+            })
+        let metrics = NodeMetrics()
+        broker.server.report(to: metrics)
+        let client = try broker.client()
+        _ = try client.create("t")
+        // Each says that 16 MiB will come, and sends what sockets take at once.
+        var halves: [RawKafkaClient] = []
+        let beginning = [1, 0, 0, 0, 0, 0, 0, 8] + [UInt8](repeating: 0, count: 256 << 10)
+        for number in 0..<64 {
+            let half = try broker.client()
+            try half.write(beginning)
+            halves.append(half)
+            if number % 8 == 7 {
+                let placed = try client.produce(batch(["\(number)"]), to: "t")
+                #expect(placed.error == .none)
+                let held = try held(metrics, broker)
+                // One buffer may be read into when the limit is reached.
+                #expect(held.requests <= limit + (2 << 20), "\(held)")
+            }
+        }
+        #expect(try broker.values(StreamName(name: "t", partition: 0)).count == 8)
+        #expect(try halves.contains { try $0.isClosed() })
+    }
+
+    @Test func `consumers that take nothing cost bounded memory, and bar nobody`() throws {
+        let limit = 8 << 20
+        let broker = try TestBroker(
+            options: options {
+                $0.loopOutputBytes = limit
+                $0.impatientTime = .milliseconds(50)
+            })
+        let metrics = NodeMetrics()
+        broker.server.report(to: metrics)
+        let client = try broker.client()
+        _ = try client.create("t")
+        let text = String(repeating: "x", count: 1 << 20)
+        for _ in 0..<4 { #expect(try client.produce(batch([text]), to: "t").error == .none) }
+        let slow = try (0..<24).map { _ in try broker.client() }
+        for reader in slow {
+            for _ in 0..<8 {
+                try reader.send(
+                    .fetch, RawKafkaClient.fetch("t", from: 0, wait: 10, maxBytes: 8 << 20))
+            }
+            let held = try held(metrics, broker)
+            #expect(held.answers <= limit + (5 << 20), "\(held)")
+        }
+        // Whoever takes its answers gets all of them, in the end.
+        var offset: Int64 = 0
+        while offset < 4 {
+            let request = RawKafkaClient.fetch("t", from: offset, wait: 10, maxBytes: 8 << 20)
+            offset += Int64(try client.fetch(request).contents().count)
+        }
+    }
+
+    private func held(
+        _ metrics: NodeMetrics, _ broker: TestBroker
+    ) throws -> (requests: Int, answers: Int) {
+        func value(_ kind: String) throws -> Int {
+            let series = "varve_held_bytes{port=\"kafka\",kind=\"\(kind)\"} "
+            let line = try #require(
+                metrics.text(broker.log).split(separator: "\n").first { $0.hasPrefix(series) })
+            return try #require(Int(line.dropFirst(series.count)))
+        }
+        return (try value("requests"), try value("answers"))
     }
 }

@@ -297,6 +297,17 @@ struct ConsumerGroup {
     }
 }
 
+extension ConsumerGroup {
+    /// Bytes of its members' subscriptions and assignments.
+    var bytes: Int {
+        members.reduce(0) { sum, member in
+            member.protocols.reduce(sum + member.assignment.count) {
+                $0 + $1.name.utf8.count + $1.metadata.count
+            }
+        }
+    }
+}
+
 extension ConsumerGroup.Member {
     /// Its subscription by one protocol.
     func metadata(for name: String) -> [UInt8] {

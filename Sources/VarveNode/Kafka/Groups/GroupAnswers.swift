@@ -25,7 +25,8 @@ extension GroupCoordinator {
     /// Keeps offsets, and answers once they are durable.
     func commit(
         _ request: OffsetCommitRequest, _ header: RequestHeader, size: Int,
-        by principal: Principal, on connection: Connection
+        since started: ContinuousClock.Instant, by principal: Principal,
+        on connection: Connection
     ) {
         let refusal = mayCommit(request)
         let now = broker.now
@@ -60,21 +61,20 @@ extension GroupCoordinator {
                 })
         }
         let response = OffsetCommitResponse(throttleMilliseconds: 0, topics: topics)
-        if changes.isEmpty { return answer(header, response, connection) }
+        if changes.isEmpty { return answer(header, response, since: started, connection) }
         let promised = connection.promise(cost: size)
         broker.offsets.commit(changes) { [broker] isDurable in
             var response = response
             if !isDurable { response.refuseAll(.coordinatorNotAvailable) }
-            promised.fulfil(
-                broker.response(header, response, since: nil))
+            promised.fulfil(broker.response(header, response, since: started))
         }
     }
 
     private func answer(
-        _ header: RequestHeader, _ response: some KafkaMessage, _ connection: Connection
+        _ header: RequestHeader, _ response: some KafkaMessage & ErrorReporting,
+        since started: ContinuousClock.Instant, _ connection: Connection
     ) {
-        connection.answer(
-            broker.response(header, response, since: nil))
+        connection.answer(broker.response(header, response, since: started))
     }
 
     /// Where a group reads on.
@@ -142,7 +142,8 @@ extension GroupCoordinator {
 
     /// Forgets groups, and answers once that is durable.
     func delete(
-        _ request: DeleteGroupsRequest, _ header: RequestHeader, on connection: Connection
+        _ request: DeleteGroupsRequest, _ header: RequestHeader,
+        since started: ContinuousClock.Instant, on connection: Connection
     ) {
         var changes: [OffsetChange] = []
         let results = request.groups.map { name in
@@ -161,7 +162,7 @@ extension GroupCoordinator {
             return DeleteGroupsResponse.Result(group: name, error: error)
         }
         let response = DeleteGroupsResponse(throttleMilliseconds: 0, results: results)
-        if changes.isEmpty { return answer(header, response, connection) }
+        if changes.isEmpty { return answer(header, response, since: started, connection) }
         let promised = connection.promise(cost: 1024)
         broker.offsets.commit(changes) { [broker] isDurable in
             var response = response
@@ -170,21 +171,21 @@ extension GroupCoordinator {
                     response.results[index].error = .coordinatorNotAvailable
                 }
             }
-            promised.fulfil(
-                broker.response(header, response, since: nil))
+            promised.fulfil(broker.response(header, response, since: started))
         }
     }
 
     /// Forgets offsets of streams that the group's members do not read.
     func deleteOffsets(
-        _ request: OffsetDeleteRequest, _ header: RequestHeader, on connection: Connection
+        _ request: OffsetDeleteRequest, _ header: RequestHeader,
+        since started: ContinuousClock.Instant, on connection: Connection
     ) {
         let group = group(request.group)
         let offsets = broker.offsets.offsets(of: request.group)
         var response = OffsetDeleteResponse(error: .none, throttleMilliseconds: 0, topics: [])
         if group == nil, offsets.isEmpty {
             response.error = .groupIDNotFound
-            return answer(header, response, connection)
+            return answer(header, response, since: started, connection)
         }
         var changes: [OffsetChange] = []
         response.topics = request.topics.map { topic in
@@ -201,13 +202,12 @@ extension GroupCoordinator {
                     return .init(index: index, error: .none)
                 })
         }
-        if changes.isEmpty { return answer(header, response, connection) }
+        if changes.isEmpty { return answer(header, response, since: started, connection) }
         let promised = connection.promise(cost: 1024)
         broker.offsets.commit(changes) { [broker, response] isDurable in
             var response = response
             if !isDurable { response.error = .coordinatorNotAvailable }
-            promised.fulfil(
-                broker.response(header, response, since: nil))
+            promised.fulfil(broker.response(header, response, since: started))
         }
     }
 }

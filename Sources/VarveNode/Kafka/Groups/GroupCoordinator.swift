@@ -15,6 +15,9 @@ final class GroupCoordinator {
     private var alarms: [String: Alarm] = [:]
     private var waiting: [ConsumerGroup.Ticket: Waiting] = [:]
     private var nextTicket: UInt64 = 0
+    /// Bytes of subscriptions and assignments, by group and in all.
+    private var bytes: [String: Int] = [:]
+    private var allBytes = 0
 
     /// When a group's time has to be looked at.
     private struct Alarm {
@@ -28,10 +31,13 @@ final class GroupCoordinator {
         let header: RequestHeader
         let connection: Connection
         let promised: PromisedAnswer
+        let started = ContinuousClock.now
     }
 
     /// The most groups with members at a time.
     static let groupLimit = 10_000
+    /// The most bytes of subscriptions and assignments, over all groups.
+    static let bytesLimit = 128 << 20
     /// What a waiting JoinGroup or SyncGroup is said to cost in memory.
     private static let ticketCost = 4096
 
@@ -52,7 +58,9 @@ final class GroupCoordinator {
         guard !request.group.isEmpty else {
             return refuse(header, connection, JoinGroupResponse.failure(.invalidGroupID, ""))
         }
-        guard groups[request.group] != nil || groups.count < Self.groupLimit else {
+        guard groups[request.group] != nil || groups.count < Self.groupLimit,
+            allBytes < Self.bytesLimit
+        else {
             return refuse(
                 header, connection, JoinGroupResponse.failure(.coordinatorNotAvailable, ""))
         }
@@ -65,6 +73,7 @@ final class GroupCoordinator {
                 request, requiresID: header.version >= 4, newID: newID, client: client,
                 ticket: ticket, at: now)
         }
+        weigh(request.group)
     }
 
     func sync(_ request: SyncGroupRequest, _ header: RequestHeader, on connection: Connection) {
@@ -73,6 +82,14 @@ final class GroupCoordinator {
         }
         let ticket = ticket(request.group, header, connection)
         change(request.group) { group, now in group.sync(request, ticket: ticket, at: now) }
+        weigh(request.group)
+    }
+
+    /// Notes what a group keeps in memory.
+    private func weigh(_ name: String) {
+        let weight = groups[name]?.bytes ?? 0
+        allBytes += weight - (bytes[name] ?? 0)
+        bytes[name] = weight == 0 ? nil : weight
     }
 
     func heartbeat(_ request: HeartbeatRequest) -> HeartbeatResponse {
@@ -154,10 +171,10 @@ final class GroupCoordinator {
     }
 
     private func refuse(
-        _ header: RequestHeader, _ connection: Connection, _ response: some KafkaMessage
+        _ header: RequestHeader, _ connection: Connection,
+        _ response: some KafkaMessage & ErrorReporting
     ) {
-        connection.answer(
-            broker.response(header, response, since: nil))
+        connection.answer(broker.response(header, response, since: .now))
     }
 
     // MARK: Changes
@@ -181,6 +198,7 @@ final class GroupCoordinator {
             }
         }
         if group.isForgettable {
+            weigh(name)
             if let alarm = alarms.removeValue(forKey: name) { timers.cancel(alarm.timer) }
         } else {
             let deadline = group.nextDeadline
@@ -206,11 +224,13 @@ final class GroupCoordinator {
         alarms[name] = Alarm(deadline: deadline, timer: timer)
     }
 
-    private func send(_ ticket: ConsumerGroup.Ticket, _ response: some KafkaMessage) {
+    private func send(
+        _ ticket: ConsumerGroup.Ticket, _ response: some KafkaMessage & ErrorReporting
+    ) {
         guard let request = waiting.removeValue(forKey: ticket) else { return }
         request.connection.fulfil(
             request.promised,
-            broker.response(request.header, response, since: nil))
+            broker.response(request.header, response, since: request.started))
     }
 }
 

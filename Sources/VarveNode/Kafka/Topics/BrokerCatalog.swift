@@ -31,6 +31,37 @@ final class BrokerCatalog: Sendable {
     /// How one topic is seen.
     func topic(_ name: String) -> TopicTable.Topic { state.withLock { $0.topics[name] } }
 
+    /// Makes a topic be seen: its partitions are created, or those of a deleted topic of the name
+    /// are taken into use again, from their ends on. Durable when it returns.
+    func make(
+        _ name: String, _ count: Int32, settings: [String: String]
+    ) throws(KafkaRefusal) {
+        do {
+            try log.createStreams(KafkaTopics.streams(name, count))
+        } catch {
+            throw KafkaRefusal(error)
+        }
+        try change { topics throws(KafkaRefusal) in
+            let known = topics.topics[name]
+            // Another client may have been faster: its records are not to be hidden.
+            if known?.shows(0) ?? settings.isEmpty { return [:] }
+            return [
+                name: TopicTable.Topic(
+                    partitions: count, starts: known == nil ? [] : ends(name),
+                    settings: settings)
+            ]
+        }
+    }
+
+    /// The ends of all partitions that the log has of a topic.
+    func ends(_ name: String) -> [Int64] {
+        var ends: [Int64] = []
+        while let stream = log.stream(StreamName(name: name, partition: Int32(ends.count))) {
+            ends.append(stream.highWatermark)
+        }
+        return ends
+    }
+
     /// The users as the log has them at this moment.
     func users(_ report: (String) -> Void) -> UserTable {
         let end = log.stream(.catalog)?.highWatermark ?? 0
@@ -44,21 +75,28 @@ final class BrokerCatalog: Sendable {
         return state.withLock { $0.users }
     }
 
+    /// Calls `body` with the catalog's records in a range of positions.
+    static func forEachRecord(
+        of log: Log, from start: Position, upTo end: Position? = nil, _ body: (JSON) -> Void
+    ) throws {
+        var scratch: [UInt8] = []
+        try log.read(from: start, upTo: end, streams: [.catalog]) { frame in
+            try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
+                if let value = record.value, let json = try? JSON(parsing: value) { body(json) }
+            }
+            return true
+        }
+    }
+
     /// Takes in what was appended to the catalog.
     private func refresh() throws {
         let catalogEnd = log.stream(.catalog)?.highWatermark ?? 0
         let end = log.commitPosition
         var state = state.withLock { $0 }
         guard state.catalogEnd < catalogEnd else { return }
-        var scratch: [UInt8] = []
-        let start = max(state.next, log.reader.startPosition)
-        try log.read(from: start, upTo: end, streams: [.catalog]) { frame in
-            try RecordBatch.forEachRecord(frame.body, scratch: &scratch) { record in
-                guard let value = record.value, let json = try? JSON(parsing: value) else { return }
-                state.topics.apply(json)
-                state.users.apply(json)
-            }
-            return true
+        try Self.forEachRecord(of: log, from: state.next, upTo: end) { json in
+            state.topics.apply(json)
+            state.users.apply(json)
         }
         state.next = end
         state.catalogEnd = catalogEnd

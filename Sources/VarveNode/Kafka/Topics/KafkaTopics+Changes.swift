@@ -3,36 +3,6 @@ import VarveProtocols
 
 /// Answers that change topics. They wait for the disk, on a worker thread.
 extension KafkaTopics {
-    /// Makes a topic be seen: its partitions are created, or those of a deleted topic of the name
-    /// are taken into use again, from their ends on.
-    static func make(
-        _ name: String, _ count: Int32, settings: [String: String], _ broker: KafkaBroker
-    ) throws(KafkaRefusal) {
-        do {
-            try broker.log.createStreams(streams(name, count))
-        } catch {
-            throw KafkaRefusal(error)
-        }
-        try broker.catalog.change { topics throws(KafkaRefusal) in
-            let known = topics.topics[name]
-            if known == nil, settings.isEmpty { return [:] }
-            return [
-                name: TopicTable.Topic(
-                    partitions: count, starts: known == nil ? [] : ends(name, broker),
-                    settings: settings)
-            ]
-        }
-    }
-
-    /// The ends of all partitions that the log has of a topic.
-    private static func ends(_ name: String, _ broker: KafkaBroker) -> [Int64] {
-        var ends: [Int64] = []
-        while let stream = broker.log.stream(
-            StreamName(name: name, partition: Int32(ends.count)))
-        { ends.append(stream.highWatermark) }
-        return ends
-    }
-
     /// Whether a topic's records may be hidden from clients.
     private static func mayHide(_ name: String, _ broker: KafkaBroker) -> KafkaErrorCode {
         let stream = StreamName(name: name, partition: 0)
@@ -52,7 +22,7 @@ extension KafkaTopics {
             if error == .none {
                 do throws(KafkaRefusal) {
                     try broker.catalog.change { topics throws(KafkaRefusal) in
-                        [name: .init(partitions: 0, starts: ends(name, broker))]
+                        [name: .init(partitions: 0, starts: broker.catalog.ends(name))]
                     }
                     broker.offsets.forget(topic: name)
                 } catch let refusal {

@@ -28,7 +28,7 @@ enum KafkaTopics {
         if request.allowsCreation, broker.options.createsTopics, let names = request.topics {
             do throws(KafkaRefusal) {
                 for name in missing(names, broker, by: principal) {
-                    try make(name, broker.options.partitions, settings: [:], broker)
+                    try broker.catalog.make(name, broker.options.partitions, settings: [:])
                 }
             } catch {
                 failure = error
@@ -143,7 +143,7 @@ enum KafkaTopics {
                 "\(count) partitions, expected 1 to \(broker.options.maxPartitions)")
         }
         if validatesOnly { return }
-        try make(topic.name, count, settings: settings, broker)
+        try broker.catalog.make(topic.name, count, settings: settings)
     }
 
     private static func checkReplicas(
@@ -210,7 +210,8 @@ enum KafkaTopics {
             (answer.offset, answer.timestamp) =
                 record(at: time, id, from: found.offset, broker) ?? found
             answer.offset = max(answer.offset, stream.startOffset)
-        default: answer.error = .invalidRequest
+        // Such as that of the greatest timestamp, which belongs to later versions.
+        default: answer.error = .unsupportedVersion
         }
         return answer
     }

@@ -2,9 +2,9 @@ import VarveBytes
 import VarveFormats
 import VarveLog
 
-/// What clients may see of the topics: a fold of `varve.catalog`. Deleting a topic, or its oldest
-/// records, takes nothing from the log: the record says what Kafka clients see from here on, and
-/// the last one of a topic counts.
+/// What clients may see of the topics: a fold of `varve.catalog`. The record says what Kafka
+/// clients see from here on, and the last one of a topic counts. What a topic's deletion hides goes
+/// from the log when retention can remove a whole segment.
 ///
 ///     {"kind": "topic", "name": "events", "partitions": 3, "starts": [0, 7, 0],
 ///      "settings": {"cleanup.policy": "compact"}}
@@ -29,6 +29,15 @@ struct TopicTable: Sendable, Equatable {
     }
 
     private(set) var topics: [String: Topic] = [:]
+
+    init() {}
+
+    /// The topics as the log has them now.
+    init(_ log: Log) throws {
+        var table = TopicTable()
+        try BrokerCatalog.forEachRecord(of: log, from: Position(0)) { table.apply($0) }
+        self = table
+    }
 
     subscript(name: String) -> Topic { topics[name] ?? Topic() }
 
