@@ -2,20 +2,25 @@
 /// the compiler keeps it inside the lifetime of the bytes it reads.
 ///
 /// `integer` reads little-endian (Varve's own formats), `bigEndian` network order (Kafka).
+///
+/// Inlinable: a call for each field of each record would cost more than reading it.
 public struct ByteReader: ~Escapable {
-    private let bytes: RawSpan
+    @usableFromInline let bytes: RawSpan
+    @usableFromInline var position = 0
+
     /// Bytes read so far.
-    public private(set) var offset = 0
+    @inlinable public var offset: Int { position }
 
     /// Starts at the first of `bytes`.
     @_lifetime(copy bytes)
-    public init(_ bytes: RawSpan) { self.bytes = bytes }
+    @inlinable public init(_ bytes: RawSpan) { self.bytes = bytes }
 
     /// Bytes not read yet.
-    public var remaining: Int { bytes.byteCount - offset }
+    @inlinable public var remaining: Int { bytes.byteCount - position }
 
     /// Reads one little-endian integer and moves past it.
     /// - Throws: `ByteError.truncated` when fewer than its width in bytes remain.
+    @inlinable
     public mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(
         _: T.Type = T.self
     ) throws(ByteError) -> T {
@@ -23,12 +28,13 @@ public struct ByteReader: ~Escapable {
         try require(size)
         // Safe: require proves offset + size <= byteCount.
         let raw = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: T.self)
-        offset += size
+        position += size
         return T(littleEndian: raw)
     }
 
     /// Reads one big-endian integer and moves past it.
     /// - Throws: `ByteError.truncated` when fewer than its width in bytes remain.
+    @inlinable
     public mutating func bigEndian<T: FixedWidthInteger & BitwiseCopyable>(
         _ type: T.Type = T.self
     ) throws(ByteError) -> T {
@@ -36,26 +42,26 @@ public struct ByteReader: ~Escapable {
     }
 
     /// Reads an unsigned base-128 varint of at most 64 bits (protobuf, Kafka's compact lengths).
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func unsignedVarint() throws(ByteError) -> UInt64 {
         // Most are one byte or two: lengths, deltas and counts of small records.
         if remaining > 1 {
             let first = bytes.byte(at: offset)
             if first < 0x80 {
-                offset += 1
+                position += 1
                 return UInt64(first)
             }
             let second = bytes.byte(at: offset + 1)
             if second < 0x80 {
-                offset += 2
+                position += 2
                 return UInt64(first & 0x7f) | UInt64(second) << 7
             }
         }
         return try longVarint()
     }
 
-    @inline(never)
-    private mutating func longVarint() throws(ByteError) -> UInt64 {
+    @usableFromInline @inline(never)
+    mutating func longVarint() throws(ByteError) -> UInt64 {
         let start = offset
         var value: UInt64 = 0
         var shift: UInt64 = 0
@@ -71,27 +77,29 @@ public struct ByteReader: ~Escapable {
     }
 
     /// Reads a zig-zag varint (Kafka records).
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func varint() throws(ByteError) -> Int64 {
         let raw = try unsignedVarint()
         return Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1)
     }
 
     /// Borrows the next `count` bytes and moves past them.
+    @inlinable
     @_lifetime(copy self)
     public mutating func take(_ count: Int) throws(ByteError) -> RawSpan {
         try require(count)
-        let start = offset
-        offset += count
-        return bytes.extracting(start..<offset)
+        let start = position
+        position += count
+        return bytes.extracting(start..<position)
     }
 
     /// Moves past the next `count` bytes and returns where they lie.
+    @inlinable @inline(__always)
     public mutating func takeRange(_ count: Int) throws(ByteError) -> Range<Int> {
         try require(count)
-        let start = offset
-        offset += count
-        return start..<offset
+        let start = position
+        position += count
+        return start..<position
     }
 
     /// Copies the next `count` bytes as text.
@@ -104,6 +112,7 @@ public struct ByteReader: ~Escapable {
 
     /// Checks a length that was just read against what it may be.
     /// - Throws: `ByteError.lengthOutOfRange`.
+    @inlinable @inline(__always)
     public func checked(_ length: Int64, atMost limit: Int) throws(ByteError) -> Int {
         guard length >= 0, length <= Int64(limit) else {
             throw .lengthOutOfRange(at: offset, value: length, limit: limit)
@@ -111,9 +120,10 @@ public struct ByteReader: ~Escapable {
         return Int(length)
     }
 
-    private func require(_ count: Int) throws(ByteError) {
+    @inlinable @inline(__always)
+    func require(_ count: Int) throws(ByteError) {
         guard count >= 0, remaining >= count else {
-            throw .truncated(at: offset, needed: count, available: remaining)
+            throw .truncated(at: position, needed: count, available: remaining)
         }
     }
 }

@@ -2,6 +2,7 @@
 /// every floor above reads through these, or through `ByteReader`.
 extension RawSpan {
     /// The byte at `offset`; stops the program when out of bounds.
+    @inlinable @inline(__always)
     public func byte(at offset: Int) -> UInt8 {
         precondition(offset >= 0 && offset < byteCount, "byte \(offset) of \(byteCount)")
         // Safe: the precondition proves offset < byteCount.

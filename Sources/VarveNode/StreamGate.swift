@@ -40,6 +40,14 @@ final class StreamGate: AppendGate {
 
     func isDeclared(_ stream: StreamName) -> Bool { isDeclared(stream.name) }
 
+    func retention(of stream: String) -> [String: String] {
+        let retention = decoders.withLock { $0[stream] }?.stream.retention
+        var settings: [String: String] = [:]
+        settings["retention.ms"] = retention?.age.map { "\($0 / 1000)" }
+        settings["retention.bytes"] = retention?.bytes.map { "\($0)" }
+        return settings
+    }
+
     /// Written views take values from producers.
     func opens(reserved stream: StreamName) -> Bool { isDeclared(stream.name) }
 

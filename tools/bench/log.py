@@ -9,7 +9,8 @@
 One run on one machine, one system after the other on the same file system, each with its own fast
 client: kcat for Varve, redis-benchmark and redis-cli for Redis, pgbench and psql for PostgreSQL,
 nats-py for NATS. Every system acknowledges only what it has synced, except NATS before 2.10, which
-cannot; it is listed all the same. Clients share the machine's cores with the servers.
+cannot; it is listed all the same. Clients share the machine's cores with the servers: the last
+line says what that leaves.
 """
 import argparse
 import asyncio
@@ -17,6 +18,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -24,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VARVE = ROOT / ".build" / "release" / "varve"
@@ -66,12 +69,21 @@ class Varve:
         self.process = subprocess.Popen(
             [VARVE, "serve", "--dir", self.directory, "--kafka-port", "0", "--http-port", "0",
              "--resp-port", "0", "--json"], stdout=subprocess.PIPE, text=True)
-        self.address = json.loads(self.process.stdout.readline())["kafka"]
+        address = json.loads(self.process.stdout.readline())
+        self.address, self.http = address["kafka"], address["http"]
         self.topics = 0
         return self
 
     def __exit__(self, *_):
         stop(self.process, self.directory)
+
+    def groups(self):
+        """Groups synced so far, and their bytes."""
+        with urllib.request.urlopen(f"http://{self.http}/metrics") as response:
+            text = response.read().decode()
+        names = ("varve_log_sync_duration_seconds_count", "varve_log_append_bytes_total")
+        return [float(line.split()[1]) for name in names
+                for line in text.splitlines() if line.startswith(name + " ")]
 
     def append(self, size, count, producers):
         self.topics += 1
@@ -261,6 +273,12 @@ def processor_seconds(process):
     return total
 
 
+def client_seconds():
+    """Of all clients that have ended, so far."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def lines(size, count):
     path = SCRATCH / f"lines-{size}-{count}"
     if not path.exists():
@@ -271,7 +289,7 @@ def lines(size, count):
 
 
 def disk(megabytes, group):
-    """MB/s of fio: groups of one size, each synced, into a file that is there already."""
+    """MB/s of fio: groups of one size, each synced, into a new file whose space is reserved."""
     out = subprocess.run(
         ["fio", "--name=log", f"--directory={SCRATCH}", "--rw=write", f"--bs={group}",
          f"--size={megabytes}m", "--fdatasync=1", "--ioengine=psync", "--output-format=json",
@@ -321,7 +339,7 @@ def main():
             figures["disk_MB_per_second"][group] = round(disk(arguments.megabytes, group), 1)
         print("disk, synced groups, MB/s:", figures["disk_MB_per_second"])
         print(f"\n{'append':42} {'size':>5} {'producers':>9} {'records/s':>10} {'MB/s':>7}"
-              f" {'cores':>6}")
+              f" {'server':>6} {'clients':>7}  (cores)")
         for system in (Varve, Redis, Postgres, Nats):
             with system() as peer:
                 for size, producers in ((100, 1), (100, 8), (1000, 1), (1000, 8)):
@@ -330,17 +348,23 @@ def main():
                         count //= 2
                     if system is Nats:
                         count = min(count, 40_000)
-                    before = processor_seconds(peer.process)
+                    before = processor_seconds(peer.process), client_seconds()
+                    groups = peer.groups() if system is Varve else None
                     seconds = peer.append(size, count, producers)
-                    spent = processor_seconds(peer.process) - before
+                    spent = processor_seconds(peer.process) - before[0]
+                    clients = client_seconds() - before[1]
                     row = {"system": peer.name, "bytes": size, "producers": producers,
                            "records_per_second": round(count / seconds),
                            "MB_per_second": round(count * size / seconds / 1e6, 1),
-                           "server_cores": round(spent / seconds, 2)}
+                           "server_cores": round(spent / seconds, 2),
+                           "client_cores": round(clients / seconds, 2)}
+                    if groups:
+                        synced, written = (b - a for a, b in zip(groups, peer.groups()))
+                        row["group_bytes"] = round(written / synced)
                     figures["append"].append(row)
                     print(f"{peer.name:42} {size:5} {producers:9} {count / seconds:10.0f}"
-                          f" {count * size / seconds / 1e6:7.1f} {spent / seconds:6.2f}",
-                          flush=True)
+                          f" {count * size / seconds / 1e6:7.1f} {spent / seconds:6.2f}"
+                          f" {clients / seconds:7.2f}", flush=True)
                 seconds = peer.consume()
                 figures["consume"].append({"system": peer.name, "bytes": size,
                                            "records_per_second": round(peer.count / seconds)})
@@ -353,11 +377,19 @@ def main():
         print("\nvarve, acknowledgement at half of the peak:", figures["latency_at_half_of_peak"])
         ours = figures["append"][3]
         best = max(row["MB_per_second"] for row in figures["append"][4:] if row["bytes"] == 1000)
-        limit = figures["disk_MB_per_second"]["1m"]
+        group = max(4096, ours["group_bytes"] // 4096 * 4096)
+        limit = disk(arguments.megabytes, group)
+        figures["disk_MB_per_second"]["groups as varve's"] = round(limit, 1)
         figures["share_of_disk"] = round(ours["MB_per_second"] / limit, 2)
+        # What the cores allow if nobody ever waits for the disk.
+        spent = ours["server_cores"] + ours["client_cores"]
+        figures["processor_bound_MB_per_second"] = round(
+            ours["MB_per_second"] * figures["cores"] / spent, 1)
         figures["times_best_peer"] = round(ours["MB_per_second"] / best, 2)
-        print(f"\n1000 bytes, 8 producers: {figures['share_of_disk']:.0%} of the disk's limit,"
-              f" {figures['times_best_peer']} times the best peer")
+        print(f"\n1000 bytes, 8 producers: {ours['MB_per_second']} MB/s,"
+              f" {figures['times_best_peer']} times the best peer; the disk alone takes groups of"
+              f" {group >> 10} KiB at {limit:.0f} MB/s: {figures['share_of_disk']:.0%}; clients and"
+              f" server use the cores up at {figures['processor_bound_MB_per_second']} MB/s")
     finally:
         shutil.rmtree(SCRATCH, ignore_errors=True)
     if arguments.json:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ import varve
 
 ROOT = Path(__file__).resolve().parents[2]
 FLIGHTS = ROOT / "fixtures" / "flights"
+# The definitions of the flights are those of the example.
+sys.path.insert(0, str(ROOT / "tools" / "client" / "examples"))
 
 
 class Departures(varve.Stream, event_time="time", known_at="time", key="origin"):
@@ -93,10 +97,10 @@ def onnx() -> bytes:
     return small_onnx()
 
 
-@pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory, onnx: bytes) -> Iterator[varve.Client]:
-    """A client of a node that all share: some departures, a service, a model."""
-    with varve.open(tmp_path_factory.mktemp("shared") / "node") as client:
+@contextmanager
+def filled(directory: Path, onnx: bytes) -> Iterator[varve.Client]:
+    """A client of a node with some departures, a service, a model."""
+    with varve.open(directory) as client:
         apply(client, ArrivalDelay, Rider)
         done = client.append(Departures, departures())
         client.online(AirportTraffic, {"origin": "JFK"}, min_position=done)
@@ -105,12 +109,26 @@ def node(tmp_path_factory: pytest.TempPathFactory, onnx: bytes) -> Iterator[varv
         yield client
 
 
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory, onnx: bytes) -> Iterator[varve.Client]:
+    """A client of a node that all tests share."""
+    with filled(tmp_path_factory.mktemp("shared") / "node", onnx) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def documented(tmp_path_factory: pytest.TempPathFactory, onnx: bytes) -> Iterator[varve.Client]:
+    """The same for the examples in docstrings, which append what tests do not expect."""
+    with filled(tmp_path_factory.mktemp("documented") / "node", onnx) as client:
+        yield client
+
+
 @pytest.fixture(autouse=True)
 def examples(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
     """What the examples in docstrings use."""
     if not isinstance(request.node, pytest.DoctestItem):
         return
-    node = request.getfixturevalue("node")
+    node = request.getfixturevalue("documented")
     doctest_namespace.update(
         varve=varve,
         pyarrow=pa,

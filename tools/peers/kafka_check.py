@@ -201,7 +201,7 @@ def administration():
     for expected, settings in [
         (KafkaError.INVALID_REPLICATION_FACTOR, {"num_partitions": 1, "replication_factor": 3}),
         (KafkaError.INVALID_PARTITIONS, {"num_partitions": 100_000}),
-        (KafkaError.INVALID_CONFIG, {"num_partitions": 1, "config": {"retention.ms": "1000"}}),
+        (KafkaError.INVALID_CONFIG, {"num_partitions": 1, "config": {"compression.type": "lz4"}}),
         (KafkaError.INVALID_CONFIG, {"num_partitions": 1, "config": {"no.such": "1"}}),
     ]:
         error = create(topic("refused"), **settings)

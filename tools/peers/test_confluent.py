@@ -2,12 +2,15 @@
 import hashlib
 import json
 import subprocess
+import time
 import urllib.request
 
 import pytest
-from confluent_kafka import (Consumer, KafkaError, KafkaException, Producer, TopicPartition,
-                             OFFSET_BEGINNING, OFFSET_END)
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import (Consumer, ElectionType, KafkaError, KafkaException, Producer,
+                             TopicCollection, TopicPartition, OFFSET_BEGINNING,
+                             TIMESTAMP_CREATE_TIME)
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
+                                   NewTopic, OffsetSpec)
 
 from conftest import VARVE, eventually
 
@@ -34,7 +37,7 @@ def read(node, topic, count, offset=OFFSET_BEGINNING, **settings):
                        "enable.auto.commit": False, **settings})
     reader.assign([TopicPartition(topic, 0, offset)])
     found = []
-    eventually(lambda: (found.extend(m for m in reader.consume(1000, timeout=0.2)
+    eventually(lambda: (found.extend(m for m in reader.consume(10_000, timeout=0.2)
                                      if m.error() is None), len(found) >= count)[1],
                30 + count / 2000)
     reader.close()
@@ -130,6 +133,59 @@ def test_administration(node, topic):
     assert topic not in admin.list_topics(timeout=10).topics
 
 
+def test_configs_times_and_what_is_not_there(node, topic):
+    admin = AdminClient({"bootstrap.servers": node.kafka})
+    settings = {"retention.ms": "604800000", "max.message.bytes": "2000000"}
+    admin.create_topics([NewTopic(topic, 1, 1, config=settings)])[topic].result(10)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    found = admin.describe_configs([resource])[resource].result(10)
+    assert {name: found[name].value for name in settings} == settings
+    assert not found["retention.ms"].is_default and found["retention.bytes"].is_default
+    for name, value, code in [("retention.bytes", "1000000", None),
+                              ("retention.ms", "-5", KafkaError.INVALID_CONFIG),
+                              ("message.timestamp.type", "LogAppendTime",
+                               KafkaError.INVALID_CONFIG)]:
+        change = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)])
+        failure = admin.incremental_alter_configs([change])[change].exception(10)
+        assert (failure.args[0].code() if failure else None) == code, name
+    assert produce(node, topic, [(None, b"x", None, 1000 * n) for n in range(1, 6)]) == []
+    part = TopicPartition(topic, 0)
+    for spec, offset in [(OffsetSpec.earliest(), 0), (OffsetSpec.latest(), 5),
+                         (OffsetSpec.for_timestamp(3000), 2)]:
+        assert admin.list_offsets({part: spec})[part].result(10).offset == offset
+    failure = admin.list_offsets({part: OffsetSpec.max_timestamp()})[part].exception(10)
+    assert failure.args[0].code() == KafkaError.UNSUPPORTED_VERSION
+    assert admin.delete_records([TopicPartition(topic, 0, 2)])[
+        TopicPartition(topic, 0, 2)].result(10).low_watermark == 2
+    reader = Consumer({"bootstrap.servers": node.kafka, "group.id": topic,
+                       "isolation.level": "read_committed", "client.rack": "somewhere"})
+    assert reader.get_watermark_offsets(part, timeout=10) == (2, 5)
+    reader.close()
+    found = read(node, topic, 3, **{"isolation.level": "read_committed"})
+    assert [m.offset() for m in found] == [2, 3, 4]
+    assert found[0].timestamp() == (TIMESTAMP_CREATE_TIME, 3000)
+    assert admin.describe_cluster().result(10).controller.id == 0
+    described = admin.describe_topics(TopicCollection([topic, "none-such"]))
+    assert len(described[topic].result(10).partitions) == 1
+    assert described["none-such"].exception(10).args[0].code() \
+        == KafkaError.UNKNOWN_TOPIC_OR_PART
+    # What is not offered is refused by the client, at once.
+    for ask in [lambda: admin.describe_user_scram_credentials().result(10),
+                lambda: admin.elect_leaders(ElectionType.PREFERRED, [part]).result(10)]:
+        with pytest.raises(KafkaException) as refused:
+            ask()
+        assert refused.value.args[0].code() == KafkaError._UNSUPPORTED_FEATURE
+
+
+def test_a_batch_above_the_limit_is_refused_by_name(node, topic):
+    errors = produce(node, topic, [(None, bytes(size), None, 0)
+                                   for size in (10_000_000, 17_000_000, 40_000_000)],
+                     **{"message.max.bytes": 50_000_000})
+    assert [e.code() for e in errors] == [KafkaError.MSG_SIZE_TOO_LARGE] * 2
+    assert [len(m.value()) for m in read(node, topic, 1)] == [10_000_000]
+
+
 def checksum(values):
     total = hashlib.sha256()
     for value in values:
@@ -139,12 +195,18 @@ def checksum(values):
 
 def test_many_records(node, topic, many):
     values = [b'{"n":%d}' % n for n in range(many)]
+    started = time.monotonic()
     errors = produce(node, topic, ((None, v, None, 0) for v in values),
                      **{"compression.type": "lz4", "enable.idempotence": True,
                         "queue.buffering.max.messages": 1_000_000, "linger.ms": 20})
     assert errors == []
+    sent = time.monotonic()
     found = read(node, topic, many)
+    done = time.monotonic()
+    print(f"{many} records with confluent-kafka: {many / (sent - started):,.0f}/s appended,"
+          f" {many / (done - sent):,.0f}/s read")
     assert len(found) == many
+    assert [found[0].offset(), found[-1].offset()] == [0, many - 1]
     assert checksum(m.value() for m in found) == checksum(values)
 
 

@@ -190,6 +190,51 @@ class Raw:
         assert struct.unpack(">h", answer[at:at + 2])[0] == 0
 
 
+def test_half_open_connections(fresh_node, topic):
+    """A thousand clients that announce 16 MiB and stop half-way cost no more than the limit."""
+    from confluent_kafka import Producer
+    host, port = fresh_node.kafka.rsplit(":", 1)
+    # A Produce request's header, and enough to make a thousand of them 700 MiB.
+    beginning = struct.pack(">ihhih", 16 << 20, 0, 7, 1, -1) + bytes(700 << 10)
+    halves = []
+    largest = 0
+    writer = Producer({"bootstrap.servers": fresh_node.kafka, "message.timeout.ms": 60_000})
+    failures = []
+    for number in range(1000):
+        half = socket.create_connection((host, int(port)), timeout=10)
+        half.setblocking(False)
+        at = 0
+        try:
+            while at < len(beginning):
+                at += half.send(beginning[at:at + (64 << 10)])
+        except (BlockingIOError, ConnectionError):
+            # The node reads nothing more of it, or has given it up.
+            pass
+        halves.append((half, at))
+        if number % 50 == 49:
+            writer.produce(topic, b"%d" % number,
+                           on_delivery=lambda e, m: failures.append(e) if e else None)
+            writer.poll(0)
+            largest = max(largest, fresh_node.resident_bytes())
+    # Those that were stopped go on for as long as there is room.
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for index, (half, at) in enumerate(halves):
+            try:
+                if at < len(beginning):
+                    halves[index] = (half, at + half.send(beginning[at:]))
+            except OSError:
+                pass
+        largest = max(largest, fresh_node.resident_bytes())
+    assert writer.flush(60) == 0
+    assert failures == []
+    print(f"1,000 half requests, {sum(at for _, at in halves) >> 20} MiB sent:"
+          f" at most {largest >> 20} MiB resident")
+    assert largest < 400 << 20
+    for half, _ in halves:
+        half.close()
+
+
 def captured_batch():
     """The record batch of a captured Produce request: its length is that of all the rest."""
     data = bytes.fromhex((ROOT / "fixtures/kafka/kcat-Produce-v7.hex").read_text().strip())

@@ -16,6 +16,7 @@ public struct RecordView: ~Escapable {
     /// The most headers of one record.
     public static let headerLimit = 1 << 16
 
+    @inline(__always)
     @_lifetime(copy payload)
     init(_ payload: RawSpan, _ reader: inout ByteReader, baseTimestamp: Int64) throws(ByteError) {
         let length = try reader.checked(try reader.varint(), atMost: reader.remaining)
@@ -39,6 +40,7 @@ public struct RecordView: ~Escapable {
         self.payload = payload
     }
 
+    @inline(__always)
     private static func bytes(_ reader: inout ByteReader, end: Int) throws(ByteError) -> Range<Int>?
     {
         let length = try reader.varint()

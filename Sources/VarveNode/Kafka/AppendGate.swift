@@ -9,6 +9,9 @@ public protocol AppendGate: Sendable {
     func opens(reserved stream: StreamName) -> Bool
     /// Whether a stream's records have declared fields: then its topic is not deleted.
     func isDeclared(_ stream: StreamName) -> Bool
+    /// What a stream's definition says about how long records are kept, by topic setting: it
+    /// counts, whatever the topic's settings are.
+    func retention(of stream: String) -> [String: String]
     /// Judges a batch that is whole: its checksum is right, and its records decode if Varve
     /// reads their codec. Called on a connection's thread, so it must not block.
     func judge(_ batch: RawSpan, header: RecordBatchHeader, stream: StreamName) -> GateVerdict
@@ -16,6 +19,7 @@ public protocol AppendGate: Sendable {
 
 extension AppendGate {
     public func isDeclared(_ stream: StreamName) -> Bool { false }
+    public func retention(of stream: String) -> [String: String] { [:] }
 }
 
 /// What becomes of a batch.

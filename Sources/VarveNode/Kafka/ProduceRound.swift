@@ -89,7 +89,6 @@ final class ProduceRound: Sendable {
         switch result {
         case .success(let placed):
             partition.baseOffset = placed.baseOffset
-            partition.logStartOffset = 0
         case .failure(let refusal):
             partition.error = refusal.code
             partition.message = refusal.message

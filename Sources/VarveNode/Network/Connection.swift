@@ -86,7 +86,7 @@ public final class Connection {
     public var acceptsRequests: Bool {
         phase == .open && answers.promiseCount < limits.promises
             && answers.promisedBytes < limits.promisedBytes
-            && outputBytes < limits.outputBytes && !isLoopFull
+            && outputBytes < limits.outputBytes
     }
 
     /// Whether nothing is read because of all connections; the one that is favoured may finish.
@@ -97,8 +97,11 @@ public final class Connection {
     /// Bytes that an answer may have, all others considered.
     var outputRoom: Int { limits.loopOutputBytes - loop.outputBytes }
 
-    /// Bytes that half a request keeps in memory.
+    /// Bytes that requests which were not taken keep in memory.
     var inputBytes: Int { inputRange.isEmpty ? 0 : input.count }
+
+    /// Whether the rest of a request is to come.
+    var isHalf: Bool { !inputRange.isEmpty && !hasNews && acceptsRequests }
 
     /// Whether nothing was read or written for a while.
     func hasStalled(at now: ContinuousClock.Instant) -> Bool {
@@ -236,7 +239,7 @@ public final class Connection {
         if phase == .open, isLoopFull { loop.starve(self) }
         if phase == .closing, answers.isEmpty { linger() }
         var wanted: Poller.Interest = []
-        if phase == .lingering || acceptsRequests { wanted.insert(.read) }
+        if phase == .lingering || acceptsRequests && !isLoopFull { wanted.insert(.read) }
         if answers.outputBytes > 0 { wanted.insert(.write) }
         guard wanted != interest, phase != .closed else { return }
         interest = wanted
@@ -263,7 +266,7 @@ public final class Connection {
         // Whoever waits for an answer, and for nothing else, is not idle.
         if phase == .closed || answers.promiseCount > 0 && !waits { return nil }
         // A request that stands still because of a limit is not the client's fault.
-        let isHalf = !inputRange.isEmpty && acceptsRequests
+        let isHalf = isHalf && !isLoopFull
         guard time >= (waits || isHalf ? limits.stuckTime : limits.idleTime) else { return nil }
         close()
         if waits { return "its answers were not taken for \(time)" }

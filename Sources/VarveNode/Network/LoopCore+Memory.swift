@@ -23,6 +23,9 @@ extension LoopCore {
             favoured = nil
             return
         }
+        if let favoured, favoured.inputBytes == 0 { self.favoured = nil }
+        // Looking at all connections takes time: not with every event.
+        if looksAgain, favoured != nil { return }
         for listener in listeners.values { listener.service.relieve() }
         lookAgain(limits)
         // Answers will come, and make room.
@@ -30,9 +33,10 @@ extension LoopCore {
         giveUp(
             // What the client has sent may wait in the kernel, because nothing is read.
             "the rest of its request did not come",
-            held: { $0.inputBytes > 0 && !$0.socket.hasInput ? $0.inputBytes : 0 },
-            while: { $0.requestBytes >= limits.loopRequestBytes })
-        if requestBytes >= limits.loopRequestBytes, favoured?.inputBytes ?? 0 == 0 { favour() }
+            held: { $0.isHalf && !$0.socket.hasInput ? $0.inputBytes : 0 },
+            // Half of it, so that others come to read much before it is full again.
+            while: { $0.requestBytes >= limits.loopRequestBytes / 2 })
+        if requestBytes >= limits.loopRequestBytes, favoured == nil { favour() }
     }
 
     /// Closes connections that have stalled, those that hold most first, until there is room.
@@ -53,7 +57,7 @@ extension LoopCore {
 
     /// Lets the largest half request become whole.
     private func favour() {
-        favoured = connections.values.max { $0.inputBytes < $1.inputBytes }
+        favoured = connections.values.filter(\.isHalf).max { $0.inputBytes < $1.inputBytes }
         if let favoured { touch(favoured) }
     }
 

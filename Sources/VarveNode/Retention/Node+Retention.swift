@@ -54,8 +54,10 @@ extension Node {
 }
 
 extension TopicTable.Topic {
-    /// A limit of Kafka's: -1, and no setting, is none.
+    /// A limit of Kafka's: -1, and no setting, is none. A topic that is only to be compacted has
+    /// none: its newest record of a key may be old.
     fileprivate func limit(_ setting: String) -> Int64? {
-        settings[setting].flatMap { Int64($0) }.flatMap { $0 < 0 ? nil : $0 }
+        guard settings["cleanup.policy"]?.contains("delete") ?? true else { return nil }
+        return settings[setting].flatMap { Int64($0) }.flatMap { $0 < 0 ? nil : $0 }
     }
 }

@@ -169,7 +169,11 @@ import VarveProtocols
         }
         #expect(try values(client)["cleanup.policy"] == "compact")
         #expect(try values(client)["retention.ms"] == "-1")
-        #expect(try alter("retention.ms", 0, "1000") == .invalidConfig)
+        #expect(try alter("retention.ms", 0, "-2") == .invalidConfig)
+        #expect(try alter("retention.ms", 0, "soon") == .invalidConfig)
+        #expect(try alter("retention.ms", 0, "604800000") == .none)
+        #expect(try values(client)["retention.ms"] == "604800000")
+        #expect(try alter("retention.bytes", 0, "-1") == .none)
         #expect(try alter("colour", 0, "red") == .invalidConfig)
         #expect(try alter("max.message.bytes", 0, "200") == .none)
         #expect(try alter("cleanup.policy", 1, nil) == .none)

@@ -14,7 +14,6 @@ import io
 import json
 import os
 import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.json
+from flight_definitions import ArrivalDelay, Arrivals, Departures, Weather
 
 import varve
-from varve import Service, Stream, View, count, expr, last, latest, mean
 
 FLIGHTS = Path(__file__).resolve().parents[3] / "fixtures" / "flights"
 CUTOFF = "2013-03-16T04:00:00Z"  # the first twelve days are history, what follows is live
@@ -37,85 +36,10 @@ client
 # %% [markdown]
 # ## What the events are, and what a model wants of them
 
-
 # %%
-class Departures(Stream, event_time="time", known_at="time", key="origin"):
-    time: datetime
-    flight: str
-    carrier: str
-    origin: str
-    dest: str
-    tailnum: str | None
-    dep_delay: float
-
-
-class Arrivals(Stream, event_time="time", known_at="time", key="carrier"):
-    time: datetime
-    flight: str
-    carrier: str
-    origin: str
-    dest: str
-    arr_delay: float
-    air_time: float | None
-    late: float
-
-
-class Weather(Stream, event_time="time", known_at="time", key="origin"):
-    time: datetime
-    origin: str
-    temp: float | None
-    dewp: float | None
-    humid: float | None
-    wind_dir: float | None
-    wind_speed: float | None
-    wind_gust: float | None
-    precip: float | None
-    pressure: float | None
-    visib: float | None
-
-
-class AirportTraffic(View, source=Departures, entity="origin"):
-    departures_1h = count(window="1h")
-    mean_delay_1h = mean("dep_delay", window="1h")
-    mean_delay_6h = mean("dep_delay", window="6h")
-    late_share_6h = mean("if(dep_delay > 15, 1.0, 0.0)", window="6h")
-    max_delay_3h = varve.max("dep_delay", window="3h")
-
-
-class CarrierDelays(View, source=Arrivals, entity="carrier"):
-    arrivals_24h = count(window="24h")
-    mean_arr_delay_24h = mean("arr_delay", window="24h")
-    late_share_24h = mean("if(arr_delay > 30, 1.0, 0.0)", window="24h")
-    last_arr_delay = last("arr_delay", window="lifetime")
-
-
-class RouteDelays(View, source=Arrivals, entity=["origin", "dest"]):
-    arrivals_7d = count(window="7d")
-    mean_arr_delay_7d = mean("arr_delay", window="7d")
-    late_share_7d = mean("late", window="7d")
-
-
-class AirportWeather(View, source=Weather, entity="origin", max_age="6h"):
-    temp = latest("temp", window="lifetime")
-    wind_speed = latest("wind_speed", window="lifetime")
-    precip = latest("precip", window="lifetime")
-    visib = latest("visib", window="lifetime")
-    pressure = latest("pressure", window="lifetime")
-
-
-class ArrivalDelay(Service):
-    distance: float
-    sched_hour: int
-    features = (
-        AirportTraffic,
-        CarrierDelays,
-        RouteDelays,
-        AirportWeather,
-        "distance",
-        "sched_hour",
-        expr("log_distance", "log(distance + 1)"),
-    )
-
+# They are classes in `flight_definitions.py`, next to this file: streams with their fields, views
+# with windowed features, and a service, the columns that the model takes.
+print((Path(__file__).parent / "flight_definitions.py").read_text())
 
 client.plan(ArrivalDelay)
 
@@ -222,8 +146,8 @@ client.models
 
 # %% [markdown]
 # ## Live: a day of flights, by quarters of an hour
-# Flights are predicted with what is known then; the quarter's events arrive afterwards. A prediction
-# waits for what was appended before it: `min_position`.
+# Flights are predicted with what is known then; the quarter's events arrive afterwards. A
+# prediction waits for what was appended before it: `min_position`.
 
 
 # %%

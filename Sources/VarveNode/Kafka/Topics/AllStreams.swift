@@ -10,11 +10,13 @@ import VarveLog
 ///     varve.partition   the partition
 ///     varve.offset      the offset in that partition
 ///
-/// A record that cannot be shown, because its codec is not read or it was redacted, is there
+/// A record that cannot be shown, because its codec is not read or it has gone, is there
 /// without key and value, and the header `varve.unreadable` says why.
 enum AllStreams {
     /// Bytes of keys and values after which a batch ends.
     private static let batchBytes = 1 << 20
+    /// Why positions have no frame.
+    private static let gone = "redacted, or removed by retention"
 
     /// Appends batches from a position on: at least one, then as many as fit `maxBytes`. Nothing
     /// when the position is the commit position.
@@ -28,14 +30,14 @@ enum AllStreams {
         do {
             try log.read(from: Position(position), upTo: Position(end)) { frame in
                 let name = log.stream(frame.streamID)?.name ?? Log.catalogName
-                writer.fill(upTo: frame.basePosition.value, "redacted")
+                writer.fill(upTo: frame.basePosition.value, gone)
                 writer.add(frame, name)
                 output += writer.takeBatches()
                 return output.count - first < maxBytes
             }
-            // Nothing was read: what is left of the log is redacted.
+            // Nothing was read: what is left of the log has gone.
             if output.count == first, writer.next < end {
-                writer.fill(upTo: end, "redacted")
+                writer.fill(upTo: end, gone)
                 output += writer.takeBatches()
             }
         } catch let error as ReadError {

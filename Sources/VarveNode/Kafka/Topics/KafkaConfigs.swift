@@ -48,12 +48,13 @@ enum KafkaConfigs {
             let stream = StreamName(name: name, partition: 0)
             guard broker.stream(stream) != nil else { throw .unknown(stream) }
             let set = broker.catalog.topic(name).settings
+            let defined = broker.gate?.retention(of: name) ?? [:]
             return TopicSetting.known(broker.options).map { known in
-                let own = set[known.name]
+                let own = defined[known.name] ?? set[known.name]
                 let source = own == nil ? Source.byDefault : Source.topic
                 return setting(
                     known.name, own ?? known.byDefault, known.type, source,
-                    known.documentation, isReadOnly: false)
+                    known.documentation, isReadOnly: defined[known.name] != nil)
             }
         case self.broker where name == "\(KafkaBroker.node)":
             let options = broker.options
@@ -121,7 +122,13 @@ enum KafkaConfigs {
         let stream = StreamName(name: resource.name, partition: 0)
         guard broker.stream(stream) != nil else { throw .unknown(stream) }
         guard !stream.isReserved else { throw .reserved(resource.name) }
+        let defined = broker.gate?.retention(of: resource.name) ?? [:]
         for change in resource.changes {
+            if let value = defined[change.name] {
+                throw KafkaRefusal(
+                    .policyViolation,
+                    "\(change.name) is \(value) by the stream's definition: change that")
+            }
             switch change.operation {
             case 0: try TopicSetting.check(change.name, change.value, broker.options)
             case 1: try TopicSetting.check(change.name, nil, broker.options)
