@@ -147,6 +147,13 @@ public final class Node: Sendable {
         return end
     }
 
+    /// How long the oldest record that the online store lacks has been in the log, milliseconds.
+    var lagMilliseconds: Int64 {
+        if online.position >= log.commitPosition { return 0 }
+        let (seconds, attoseconds) = projector.lag.components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+
     /// Milliseconds since 1970, as Kafka records carry them.
     func milliseconds() -> Int64 {
         clock.now().microseconds.flooredDivision(by: 1000).quotient

@@ -101,6 +101,23 @@ def test_many_entities_at_once(client):
     assert answer == [["4", OSLO["top"]], ["0", None]]
 
 
+def test_who_has_written_reads_it(client, trips):
+    before = int(client.hget("city:Bergen", "trips"))
+    for number in range(1, 20):
+        line = json.dumps({"time": "2026-01-01T00:00:00Z", "city": "Bergen", "line": 1})
+        position = post(trips, "/v1/streams/trips/records", line.encode())["position"]
+        words = ["VARVE.AT", position, "HMGET", "city:Bergen", "trips"]
+        assert client.execute_command(*words) == [str(before + number)]
+    # Answers keep their order, whoever waits.
+    pipeline = client.pipeline(transaction=False)
+    pipeline.execute_command(*words).ping().execute_command("VARVE.AT", "0", "HLEN", "city:Oslo")
+    assert pipeline.execute() == [[str(before + number)], True, len(OSLO)]
+    for wrong in [["VARVE.AT", "x", "HLEN", "city:Oslo"], ["VARVE.AT", "0", "PING", "a"],
+                  ["VARVE.AT", str(10**9), "HLEN", "city:Oslo"]]:
+        with pytest.raises(redis.ResponseError):
+            client.execute_command(*wrong)
+
+
 @pytest.mark.parametrize("transaction", [False])
 def test_pipelines(client, transaction):
     pipeline = client.pipeline(transaction=transaction)

@@ -83,13 +83,19 @@ public enum DefinitionSchema {
     }
 
     private static func object(
-        _ properties: [JSON.Member], required: [String], _ description: String
+        _ properties: [JSON.Member], required: [String], _ description: String,
+        dependent: [(name: String, needs: String)] = []
     ) -> JSON {
-        [
-            "type": "object", "description": .string(description),
-            "properties": .object(properties), "required": .array(required.map(JSON.string)),
-            "additionalProperties": false,
+        var members: [JSON.Member] = [
+            .init("type", "object"), .init("description", .string(description)),
+            .init("properties", .object(properties)),
+            .init("required", .array(required.map(JSON.string))),
         ]
+        if !dependent.isEmpty {
+            let needs = dependent.map { JSON.Member($0.name, .array([.string($0.needs)])) }
+            members.append(.init("dependentRequired", .object(needs)))
+        }
+        return .object(members + [.init("additionalProperties", false)])
     }
 
     // MARK: Streams
@@ -235,7 +241,10 @@ public enum DefinitionSchema {
                     text("A length such as 6h, `lifetime`, or `last 10`.", pattern: windows)),
                 .init("lag", duration("How far before the asked time the window ends.")),
                 .init("hop", duration("A step that the window's far edge is rounded down to.")),
-            ], required: ["name", "window"], "An aggregation over a window.")
+            ], required: ["name", "window"], "An aggregation over a window.",
+            dependent: [
+                ("first_k", "k"), ("last_k", "k"), ("top_k", "k"), ("quantile", "q"),
+            ])
     }
 
     private static var service: JSON {

@@ -11,9 +11,9 @@ struct Evaluation: ~Copyable {
     /// The lane and window that `tile` and `range` belong to.
     private var group = -1
 
-    init(_ plan: ViewPlan, _ visibility: Visibility) {
+    init(_ plan: ViewPlan, _ visibility: Visibility, _ later: LaterEnds.Reference?) {
         self.plan = plan
-        query = FactQuery(plan, visibility)
+        query = FactQuery(plan, visibility, later)
     }
 
     /// The value of one feature. Features of one lane and window are answered fastest one after
@@ -168,6 +168,19 @@ struct Evaluation: ~Copyable {
 
     private static func finite(_ value: Double) -> FeatureValue {
         value.isFinite ? .present(.float64(value)) : FeatureValue(.overflow)
+    }
+}
+
+extension EntityFacts {
+    /// Appends the values of some features: once for all of them, so that references are counted
+    /// once.
+    func answer(
+        _ features: borrowing Span<Int>, _ evaluation: inout Evaluation,
+        _ texts: borrowing TextTable, into values: inout [FeatureValue]
+    ) {
+        for index in 0..<features.count {
+            values.append(evaluation.value(features[index], self, texts))
+        }
     }
 }
 

@@ -52,23 +52,24 @@ extension ViewShard {
     /// - Complexity: looks at every fact of the entity.
     public func explain(
         _ plan: ViewPlan, _ feature: Int, _ key: RawSpan, _ hash: UInt64,
-        _ visibility: Visibility, limit: Int
+        _ visibility: Visibility, _ later: LaterEnds.Reference?, limit: Int
     ) -> Explanation? {
         guard let number = find(key, hash) else { return nil }
-        var evaluation = Evaluation(plan, visibility)
+        var evaluation = Evaluation(plan, visibility, later)
         let facts = entities[number].facts
         let value = evaluation.value(feature, facts, texts)
-        return facts.explain(plan, feature, visibility, value, texts, limit: limit)
+        let query = FactQuery(plan, visibility, later)
+        return facts.explain(plan, feature, query, value, texts, limit: limit)
     }
 }
 
 extension EntityFacts {
     fileprivate func explain(
-        _ plan: ViewPlan, _ feature: Int, _ visibility: Visibility, _ value: FeatureValue,
+        _ plan: ViewPlan, _ feature: Int, _ visible: FactQuery, _ value: FeatureValue,
         _ texts: TextTable, limit: Int
     ) -> Explanation {
         let computed = plan.feature(feature)
-        var query = FactQuery(plan, visibility)
+        var query = visible
         query.look(at: computed.lane, plan)
         let range = range(of: computed.window, query)
         let bounds = query.bounds(computed.window)

@@ -85,12 +85,11 @@ struct FactBlock: Sendable {
             words.span.integer(index * stride + FactLayout.position) == position
         else { return nil }
         if replaced.isEmpty { replaced = Array(repeating: Self.never, count: 2 * count) }
-        // Records come in order of position, but may assert known times in any order: the fact ends
-        // with the first record by either measure.
-        let isNews = byPosition < replaced[2 * index] || knownTime < replaced[2 * index + 1]
-        replaced[2 * index] = min(replaced[2 * index], byPosition)
-        replaced[2 * index + 1] = min(replaced[2 * index + 1], knownTime)
-        return isNews
+        // Records come in order of position: the first one stays; `LaterEnds` has the others.
+        guard replaced[2 * index] == Self.never else { return false }
+        replaced[2 * index] = byPosition
+        replaced[2 * index + 1] = knownTime
+        return true
     }
 
     /// Takes the second half away, as a block of its own.

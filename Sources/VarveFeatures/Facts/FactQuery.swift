@@ -8,10 +8,13 @@ struct FactQuery {
     let cutoff: Int64
     /// Words of one fact.
     let stride: Int
+    /// For readers of known times, where there is any.
+    private let later: LaterEnds.Reference?
     private(set) var laneNumber = 0
     private(set) var lane: FactLayout.Lane
 
-    init(_ plan: ViewPlan, _ visibility: Visibility) {
+    init(_ plan: ViewPlan, _ visibility: Visibility, _ later: LaterEnds.Reference?) {
+        self.later = later
         self.visibility = visibility
         includesCutoff = plan.includesCutoff
         cutoff = visibility.cutoff.microseconds
@@ -29,9 +32,13 @@ struct FactQuery {
     func bounds(_ window: Window) -> (far: Int64?, near: Int64) {
         guard case .length(let length, let lag, let hop) = window else { return (nil, cutoff) }
         let near = cutoff.subtractingSaturating(lag)
-        var far = near.subtractingSaturating(length)
-        if hop > 0 { far = far.subtractingSaturating(far.flooredDivision(by: hop).remainder) }
-        return (far, near)
+        var (far, overflows) = near.subtractingReportingOverflow(length)
+        if hop > 0, !overflows {
+            (far, overflows) = far.subtractingReportingOverflow(
+                far.flooredDivision(by: hop).remainder)
+        }
+        // Before the first moment there is: no fact lies beyond it, whether the edge counts or not.
+        return (overflows ? nil : far, near)
     }
 
     /// Whether an event time lies at or behind a bound.
@@ -56,8 +63,13 @@ struct FactQuery {
         guard words.integer(fact + FactLayout.position) < visibility.position else { return false }
         let isReplaced = !replaced.isEmpty && replaced[2 * index] < visibility.position
         guard visibility.knownBeforeCutoff else { return !isReplaced }
-        return isKnown(words.integer(fact + FactLayout.knownTime))
-            && !(isReplaced && isKnown(replaced[2 * index + 1]))
+        guard isKnown(words.integer(fact + FactLayout.knownTime)) else { return false }
+        guard isReplaced else { return true }
+        if isKnown(replaced[2 * index + 1]) { return false }
+        guard let later else { return true }
+        return !later.ends.isEnded(
+            words.integer(fact + FactLayout.position), before: visibility.position,
+            isKnown: isKnown)
     }
 
     /// Whether a fact, whose event time may be used, has a value that may.

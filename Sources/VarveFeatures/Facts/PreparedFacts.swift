@@ -87,6 +87,11 @@ public struct PreparedFacts: Sendable {
         texts.raw.extracting((index == 0 ? 0 : textEnds[index - 1])..<textEnds[index])
     }
 
+    /// Since when a fact is known, microseconds.
+    public func knownTime(_ index: Int, _ plan: ViewPlan) -> Int64 {
+        words.span.integer(index * plan.stride + FactLayout.knownTime)
+    }
+
     /// Where a fact of an id was put.
     public func place(
         _ index: Int, shard: Int, entity: Int, _ plan: ViewPlan

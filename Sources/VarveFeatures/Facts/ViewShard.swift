@@ -189,10 +189,12 @@ extension ViewShard {
     ///   - key: encoded as `EntityKey` is; nil when one of its fields is null.
     ///   - features: their places in the view; those of one argument and window are fastest one
     ///     after the other.
+    ///   - later: `FactIDs.later`.
     /// - Complexity: no allocation, but for texts longer than 15 bytes.
     public func read(
         _ plan: ViewPlan, _ key: RawSpan?, _ hash: UInt64, _ features: borrowing Span<Int>,
-        _ visibility: Visibility, into values: inout [FeatureValue]
+        _ visibility: Visibility, _ later: LaterEnds.Reference?,
+        into values: inout [FeatureValue]
     ) {
         guard let key else {
             for _ in 0..<features.count { values.append(FeatureValue(.nullKey)) }
@@ -204,19 +206,18 @@ extension ViewShard {
             }
             return
         }
-        var evaluation = Evaluation(plan, visibility)
-        for index in 0..<features.count {
-            values.append(
-                evaluation.value(features[index], entities.span[number].facts, texts))
-        }
+        var evaluation = Evaluation(plan, visibility, later)
+        let entities = entities.span
+        entities[number].facts.answer(features, &evaluation, texts, into: &values)
     }
 
     /// Whether any fact of an entity is visible.
     public func holds(
-        _ plan: ViewPlan, _ key: RawSpan, _ hash: UInt64, _ visibility: Visibility
+        _ plan: ViewPlan, _ key: RawSpan, _ hash: UInt64, _ visibility: Visibility,
+        _ later: LaterEnds.Reference?
     ) -> Bool {
         guard let number = find(key, hash) else { return false }
-        return entities.span[number].facts.isSeen(FactQuery(plan, visibility))
+        return entities.span[number].facts.isSeen(FactQuery(plan, visibility, later))
     }
 }
 

@@ -7,7 +7,8 @@ public import VarveBytes
 ///         u32 length, key | u32 facts | u8 whether any was replaced
 ///         facts as `FactLayout` has them, texts by the numbers above | replaced times
 ///     u32 ids, in order of their first facts' positions:
-///         tagged value | u32 facts, each u32 entity, i64 event time, i64 position
+///         tagged value | u32 facts, each u32 entity, i64 event time, i64 position |
+///         i64 known time of its newest record | u32 `LaterEnds`, each i64 position, i64 known time
 extension ViewState {
     /// Writes the state for a snapshot: equal states have equal bytes, whatever their shards.
     public func write(to writer: inout ByteWriter) {

@@ -84,7 +84,11 @@ public struct ViewState: Sendable {
     ) -> Int {
         let shard = ViewShard.index(facts.hashes[index], bits: shardBits)
         let entity = shards[shard].insert(facts, index, plan)
-        if let id { ids.add(id, facts.place(index, shard: shard, entity: entity, plan)) }
+        if let id {
+            ids.add(
+                id, facts.place(index, shard: shard, entity: entity, plan),
+                knownTime: facts.knownTime(index, plan))
+        }
         return index + 1
     }
 
@@ -93,6 +97,7 @@ public struct ViewState: Sendable {
         ids.forEachBackwards(id) { place in
             shards[place.shard].end(place, byPosition: position, knownTime: knownTime, plan)
         }
+        ids.end(id, position: position, knownTime: knownTime.microseconds)
     }
 
     /// The view's features of an entity, in order.
@@ -115,7 +120,8 @@ public struct ViewState: Sendable {
         let hash = key?.hash ?? 0
         let bytes = key?.bytes ?? []
         shards[ViewShard.index(hash, bits: shardBits)].read(
-            plan, key == nil ? nil : bytes.raw, hash, features.span, visibility, into: &values)
+            plan, key == nil ? nil : bytes.raw, hash, features.span, visibility,
+            ids.later(visibility), into: &values)
         return values
     }
 

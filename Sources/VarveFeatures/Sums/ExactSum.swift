@@ -106,6 +106,40 @@ public struct ExactSum: Sendable, Equatable {
     /// every double. The sum of nothing is +0.
     public var value: Double {
         guard high > 0 else { return 0 }
+        return shortValue ?? longValue
+    }
+
+    /// The value of few additions of numbers of similar size, in one word of 128 bits; nil where
+    /// that is too small, or the result is subnormal or beyond every double.
+    private var shortValue: Double? {
+        guard high - low <= 4, additions < 1 << 20, low >= 2, high <= 60 else { return nil }
+        // Each addition adds less than 2^32 to a limb, and 21 bits at most to the third it touches:
+        // what stands in the fourth of two neighbouring exponents stays below 2^52.
+        var total: Int128 = 0
+        for index in low..<high {
+            let limb = Int128(limbs[index])
+            guard index - low < 3 || limbs[index].magnitude < 1 << 29 else { return nil }
+            total += limb << Int128(32 * (index - low))
+        }
+        if total == 0 { return 0 }
+        let magnitude = total.magnitude
+        let excess = 128 - magnitude.leadingZeroBitCount - 62
+        var word: UInt64
+        if excess > 0 {
+            word = UInt64(truncatingIfNeeded: magnitude >> UInt128(excess))
+            // Bits that are left out decide no more than ties, far below the last place.
+            if magnitude & ((1 << UInt128(excess)) - 1) != 0 { word |= 1 }
+        } else {
+            word = UInt64(truncatingIfNeeded: magnitude)
+        }
+        // One rounding, of 62 bits to 53; the scale is a power of two and the result is normal.
+        let result = Double(
+            sign: .plus, exponent: 32 * low + max(excess, 0) + Self.smallestExponent,
+            significand: Double(word))
+        return total < 0 ? -result : result
+    }
+
+    private var longValue: Double {
         var magnitude = self
         magnitude.settle()
         let isNegative = magnitude.limbs[magnitude.high - 1] < 0

@@ -163,10 +163,11 @@ extension NodeAPI {
             .init("time", .string(time.description)),
             .init("position", Self.position(position, node)),
             .init("lag", .integer(node.log.commitPosition.value - position.value)),
+            .init("lag_ms", .integer(node.lagMilliseconds)),
         ])
     }
 
-    /// `{"features": {name: value}, "statuses": {...}, "time", "position", "lag"}`
+    /// `{"features": {name: value}, "statuses": {...}, "time", "position", "lag", "lag_ms"}`
     private static func json(
         names: [String], values: [FeatureValue], time: Timestamp, position: Position, _ node: Node
     ) -> JSON {
@@ -177,6 +178,7 @@ extension NodeAPI {
             .init("time", .string(time.description)),
             .init("position", Self.position(position, node)),
             .init("lag", .integer(node.log.commitPosition.value - position.value)),
+            .init("lag_ms", .integer(node.lagMilliseconds)),
         ])
     }
 

@@ -114,6 +114,7 @@ extension NodeAPI {
                             .init("unsaved", status.unsaved.map { .string($0) } ?? .null),
                         ])
                     })),
+            .init("lag_ms", .integer(node.lagMilliseconds)),
             .init("online_generation", .integer(Int64(online.generation.number))),
             .init("snapshot_problem", node.online.snapshotProblem.map { .string($0) } ?? .null),
             .init("views", .array(views)), .init("unreadable", .array(unreadable)),

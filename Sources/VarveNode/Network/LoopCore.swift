@@ -91,7 +91,9 @@ final class LoopCore {
         // A connection may have been closed by an event before this one.
         guard let connection = connections[event.token] else { return }
         if event.isReadable { connection.readable(isHungUp: event.isHungUp) }
-        touch(connection)
+        // At once: its buffer serves the next connection while it is in the processor's cache, and
+        // its client works on the answers meanwhile.
+        connection.settle()
     }
 
     private func handle(_ message: LoopMailbox.Message) {

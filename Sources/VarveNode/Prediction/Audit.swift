@@ -88,6 +88,25 @@ struct Auditor {
         }
     }
 
+    /// The record that a prediction did not see, though it lies below its position: replays up to it
+    /// give what was served, replays beyond do not. Nil when no replay gives it.
+    ///
+    /// Call after `featureDifferences` has found some.
+    func firstDivergence(_ prediction: PredictionRecord) -> Int64? {
+        guard let replayed = folds[prediction.definitions] else { return nil }
+        let keys = prediction.keys(replayed.plan)
+        var positions: Set<Int64> = []
+        for (view, key) in replayed.plan.entities(keys) {
+            guard let key else { continue }
+            positions.formUnion(replayed.fold.views[view].positions(of: key))
+        }
+        return positions.filter { $0 < prediction.position.value }.sorted(by: >).first { position in
+            let visibility = Visibility(cutoff: prediction.time, position: position)
+            let row = prediction.row(replayed.plan, replayed.fold, visibility)
+            return prediction.differences(from: row, replayed.plan.columns).isEmpty
+        }
+    }
+
     private static func text(_ value: FeatureValue?) -> String {
         guard let value else { return "nothing" }
         return value.status == .present ? value.value.text : value.status.name

@@ -16,7 +16,8 @@ struct SkewReport {
         let position: Position
         /// What differs, one sentence each.
         let differences: [String]
-        /// The first record from which on the answers differ; nil where that is not known.
+        /// The first record from which on the answers differ; of a prediction, the first that it did
+        /// not see. Nil where that is not known.
         let record: Int64?
     }
 
@@ -73,7 +74,8 @@ extension Node {
             report.mismatches.append(
                 .init(
                     subject: "prediction \(prediction.id)", time: prediction.time,
-                    position: prediction.position, differences: differences, record: nil))
+                    position: prediction.position, differences: differences,
+                    record: auditor.firstDivergence(prediction)))
         }
         return report
     }

@@ -90,6 +90,7 @@ extension RESPCommands {
             log:\(node.log.id.text(of: node.log.commitPosition))\r
             position:\(reader.position.value)\r
             lag:\(node.log.commitPosition.value - reader.position.value)\r
+            lag_ms:\(node.lagMilliseconds)\r
             \r
             # Keyspace\r
 
@@ -112,7 +113,8 @@ extension RESPCommands {
         ("hgetall", 2, (1, 1, 1)), ("hkeys", 2, (1, 1, 1)), ("hlen", 2, (1, 1, 1)),
         ("hmget", -3, (1, 1, 1)), ("info", -1, (0, 0, 0)), ("ping", -1, (0, 0, 0)),
         ("quit", -1, (0, 0, 0)), ("reset", 1, (0, 0, 0)), ("select", 2, (0, 0, 0)),
-        ("type", 2, (1, 1, 1)), ("varve.mget", -4, (0, 0, 0)), ("varve.status", 2, (1, 1, 1)),
+        ("type", 2, (1, 1, 1)), ("varve.at", -4, (0, 0, 0)), ("varve.mget", -4, (0, 0, 0)),
+        ("varve.status", 2, (1, 1, 1)),
     ]
 
     mutating func command(_ words: borrowing RESPWords) {

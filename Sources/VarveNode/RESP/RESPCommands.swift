@@ -1,13 +1,14 @@
 import VarveBytes
 import VarveFeatures
 import VarveFormats
+import VarveLog
 import VarveProjections
 import VarveProtocols
 import VarveSystem
 
 /// Answers the commands of one connection. Every read of one batch of requests is answered for one
 /// moment and one position of the store.
-struct RESPCommands {
+struct RESPCommands: Sendable {
     let node: Node
     let client: Int64
     var writer = RESPWriter()
@@ -84,6 +85,7 @@ struct RESPCommands {
         case "TYPE": type(words)
         case "VARVE.MGET": mget(words)
         case "VARVE.STATUS": status(words)
+        case "VARVE.AT": at(words)
         case "PING": ping(words)
         case "ECHO":
             if isRight(words, 2) { writer.bulk(words[1]) }
@@ -142,19 +144,94 @@ struct RESPCommands {
 
     // MARK: Features
 
+    /// A command that waits for a position.
+    struct Deferred: Sendable {
+        let position: Position
+        let arguments: [Range<Int>]
+        let bytes: [UInt8]
+    }
+
+    /// The command at hand, when it has to wait.
+    private var deferred: Deferred?
+
+    /// Takes the command that has to wait, if the last one has to; its answer is not written.
+    mutating func takeDeferred() -> Deferred? { deferred == nil ? nil : deferred.take() }
+
+    private static let readingCommands: Set<String> = [
+        "HMGET", "HGET", "HGETALL", "HKEYS", "HLEN", "HEXISTS", "EXISTS", "TYPE", "VARVE.MGET",
+        "VARVE.STATUS",
+    ]
+
+    /// `VARVE.AT position command...`: a command that reads, once the store has every record below
+    /// a position: what a client has written, it reads.
+    private mutating func at(_ words: borrowing RESPWords) {
+        guard isRight(words, 4, orMore: true) else { return }
+        guard Self.readingCommands.contains(words.text(2).uppercased()) else {
+            writer.error("ERR VARVE.AT takes a command that reads, such as HMGET")
+            return
+        }
+        let position: Position
+        do {
+            position = try NodeAPI.position(words.text(1), node)
+        } catch {
+            writer.error("ERR \(error)")
+            return
+        }
+        guard position <= node.log.commitPosition else {
+            writer.error(
+                "ERR position \(position.value) is beyond the log's end,"
+                    + " \(node.log.commitPosition.value)")
+            return
+        }
+        var (ranges, bytes): ([Range<Int>], [UInt8]) = ([], [])
+        for index in 2..<words.count {
+            let start = bytes.count
+            bytes.append(copying: words[index])
+            ranges.append(start..<bytes.count)
+        }
+        if node.online.position >= position {
+            // What the batch at hand reads from may be older.
+            isStale = true
+            return run(ranges.span, of: bytes.raw)
+        }
+        deferred = Deferred(position: position, arguments: ranges, bytes: bytes)
+    }
+
+    /// Has a command answered when its position is reached.
+    func wait(for deferred: Deferred, _ answer: @escaping @Sendable ([UInt8]) -> Void) {
+        var later = self
+        later.writer.bytes = []
+        later.reading = nil
+        let commands = later
+        node.projector.notify(
+            at: deferred.position, in: [node.online.name], timeout: Node.projectionTimeout
+        ) { isThere in
+            var commands = commands
+            commands.begin()
+            if isThere {
+                commands.run(deferred.arguments.span, of: deferred.bytes.raw)
+            } else {
+                commands.writer.error(
+                    "BEHIND the store is at position \(commands.node.online.position.value),"
+                        + " not at \(deferred.position.value)")
+            }
+            answer(commands.writer.bytes)
+        }
+    }
+
     /// Runs a body with what this batch reads from.
     private mutating func reading<Result>(
         _ body: (inout RESPReading, inout RESPWriter) -> Result
     ) -> Result {
+        // Taken out, so that its arrays stay unshared while they are changed.
+        let last = reading.take()
         var current: RESPReading
-        if let reading, !isStale {
-            current = reading
+        if let last, !isStale {
+            current = last
         } else {
-            current = RESPReading(node.online.reader, node.clock.now(), after: reading)
+            current = RESPReading(node.online.reader, node.clock.now(), after: last)
             isStale = false
         }
-        // Taken out, so that its arrays stay unshared while they are changed.
-        reading = nil
         defer { reading = current }
         return body(&current, &writer)
     }

@@ -29,6 +29,11 @@ struct RESPReading {
         let kind: Kind
         let keyFields: [Field]
         let featureNames: [[UInt8]]
+        /// For a view by one field: itself, and the field's type.
+        var plain: (view: Int, type: ValueType)? {
+            guard case .view(let view) = kind, keyFields.count == 1 else { return nil }
+            return (view, keyFields[0].type)
+        }
         /// Places of the wanted fields; those that are not there are left out.
         var features: [Int] = []
         /// For each wanted field its place in `features`; -1 where there is none.
@@ -37,7 +42,7 @@ struct RESPReading {
     }
 
     /// - Parameter old: the reading of the batch before, whose memory is taken over.
-    init(_ reader: OnlineReader, _ time: Timestamp, after old: RESPReading?) {
+    init(_ reader: OnlineReader, _ time: Timestamp, after old: consuming RESPReading?) {
         self.reader = reader
         self.time = time
         if let old {
@@ -85,7 +90,7 @@ struct RESPReading {
     }
 
     private mutating func resolve() {
-        guard var target, !target.isResolved else { return }
+        guard target?.isResolved == false, var target else { return }
         target.features.removeAll(keepingCapacity: true)
         target.slots.removeAll(keepingCapacity: true)
         if wantsAll {
@@ -151,6 +156,10 @@ struct RESPReading {
     private mutating func read(_ text: RawSpan) throws(RESPKeyError) {
         let start = try find(text)
         resolve()
+        if let plain = target?.plain, encode(text.extracting(start..<text.byteCount), plain.type) {
+            readEncoded(plain.view)
+            return
+        }
         guard let target else { return }
         // Taken out and put back, so that its memory is used again beside the borrowed key.
         var values: [FeatureValue] = []
@@ -160,12 +169,6 @@ struct RESPReading {
         let entity = text.extracting(start..<text.byteCount)
         switch target.kind {
         case .view(let view):
-            if target.keyFields.count == 1, encode(entity, target.keyFields[0].type) {
-                reader.read(
-                    view: view, target.features, encodedKey: key.bytes.raw, at: time,
-                    into: &values)
-                return
-            }
             let parsed = try RESPKey(entity, keyFields: target.keyFields)
             reader.read(
                 view: view, target.features, EntityKey(parsed.keys), at: time, into: &values)
@@ -181,6 +184,16 @@ struct RESPReading {
             let row = reader.row(service, keys: parsed.keys, inputs: parsed.inputs, at: time)
             for feature in target.features { values.append(row[feature]) }
         }
+    }
+
+    /// Reads the entity of the key that was encoded last.
+    private mutating func readEncoded(_ view: Int) {
+        guard let features = target?.features else { return }
+        var values: [FeatureValue] = []
+        swap(&values, &self.values)
+        values.removeAll(keepingCapacity: true)
+        reader.read(view: view, features, encodedKey: key.bytes.raw, at: time, into: &values)
+        swap(&values, &self.values)
     }
 
     /// Encodes a key of one plain text or integer without making a value of it; false when the
@@ -251,8 +264,9 @@ struct RESPReading {
 
     /// The wanted fields, in the order in which they were named.
     func writeFields(_ writer: inout RESPWriter) {
-        guard let target else { return }
-        for slot in target.slots {
+        // Not the whole target, whose references would all be counted.
+        guard let slots = target?.slots else { return }
+        for slot in slots {
             if slot < 0 { writer.null() } else { write(values[slot].value, &writer) }
         }
     }
@@ -271,8 +285,9 @@ struct RESPReading {
         switch value {
         case .null: writer.null()
         case .int64(let value): writer.bulk(value)
+        case .float64(let value): writer.bulk(value)
         case .string(let value): writer.bulk(value)
-        case .bool, .float64, .timestamp: writer.bulk(value.text)
+        case .bool, .timestamp: writer.bulk(value.text)
         }
     }
 }

@@ -33,6 +33,12 @@ final class RESPSession: ConnectionHandler {
                 connection.closeAfterAnswers()
                 return bytes.byteCount
             }
+            if let deferred = commands.takeDeferred() {
+                // Answers keep their order; later commands do not wait.
+                flush(connection)
+                let promise = connection.promise(cost: deferred.bytes.count)
+                commands.wait(for: deferred) { promise.fulfil($0) }
+            }
             if commands.hasQuit {
                 flush(connection)
                 connection.closeAfterAnswers()

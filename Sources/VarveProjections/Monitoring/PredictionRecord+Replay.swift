@@ -65,10 +65,14 @@ extension PredictionRecord {
         _ plan: ServicePlan, _ fold: FeatureFold, _ visibility: Visibility
     ) -> [FeatureValue] {
         plan.row(
-            fold.views,
-            keys: plan.keyFields.map { Self.value($0, in: keys) ?? .null },
+            fold.views, keys: keys(plan),
             inputs: plan.service.inputs.map { Self.value($0, in: inputs) ?? .null },
             visibility)
+    }
+
+    /// The values of the service's key fields.
+    public func keys(_ plan: ServicePlan) -> [Value] {
+        plan.keyFields.map { Self.value($0, in: keys) ?? .null }
     }
 
     /// Names of the features that were served with other bits than a row has, or that the row does

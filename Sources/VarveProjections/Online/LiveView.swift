@@ -45,7 +45,8 @@ final class LiveView: Sendable {
         let entity = shards[shard].withLock { $0.insert(facts, index, plan) }
         if let id {
             let place = facts.place(index, shard: shard, entity: entity, plan)
-            ids.withLock { $0.add(id, place) }
+            let known = facts.knownTime(index, plan)
+            ids.withLock { $0.add(id, place, knownTime: known) }
         }
         return index + 1
     }
@@ -69,6 +70,7 @@ final class LiveView: Sendable {
                     $0.end(place, byPosition: position, knownTime: knownTime, plan)
                 }
             }
+            ids.end(id, position: position, knownTime: knownTime.microseconds)
         }
     }
 
@@ -77,15 +79,17 @@ final class LiveView: Sendable {
         _ key: RawSpan?, _ hash: UInt64, _ features: borrowing Span<Int>,
         _ visibility: Visibility, into values: inout [FeatureValue]
     ) {
+        let later = later(visibility)
         shards[ViewShard.index(hash, bits: shardBits)].withLock { shard in
-            shard.read(plan, key, hash, features, visibility, into: &values)
+            shard.read(plan, key, hash, features, visibility, later, into: &values)
         }
     }
 
     /// Whether any fact of an entity is visible.
     func holds(_ key: RawSpan, _ hash: UInt64, _ visibility: Visibility) -> Bool {
-        shards[ViewShard.index(hash, bits: shardBits)].withLock {
-            $0.holds(plan, key, hash, visibility)
+        let later = later(visibility)
+        return shards[ViewShard.index(hash, bits: shardBits)].withLock {
+            $0.holds(plan, key, hash, visibility, later)
         }
     }
 
@@ -94,7 +98,14 @@ final class LiveView: Sendable {
         _ feature: Int, _ key: RawSpan, _ hash: UInt64, _ visibility: Visibility, limit: Int
     ) -> Explanation? {
         let shard = shards[ViewShard.index(hash, bits: shardBits)].withLock { $0 }
-        return shard.explain(plan, feature, key, hash, visibility, limit: limit)
+        return shard.explain(
+            plan, feature, key, hash, visibility, later(visibility), limit: limit)
+    }
+
+    /// Before the lock of a shard, as everywhere. What is added meanwhile lies at or above the
+    /// position that is read at.
+    private func later(_ visibility: Visibility) -> LaterEnds.Reference? {
+        visibility.knownBeforeCutoff ? ids.withLock { $0.later(visibility) } : nil
     }
 
     /// A copy of the state; what is inserted later makes its shard copy what it changes.

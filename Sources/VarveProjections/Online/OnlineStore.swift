@@ -10,7 +10,7 @@ public import VarveSystem
 /// A read at T equals the function of log[0, position) at T, for the position it returns.
 public final class OnlineStore: Projection {
     /// Written into snapshots: another version refolds.
-    public static let codeVersion: UInt32 = 2
+    public static let codeVersion: UInt32 = 3
 
     /// The binary logarithm of the number of shards of each view: enough that a reader seldom
     /// meets the writer. No answer and no snapshot depends on it.

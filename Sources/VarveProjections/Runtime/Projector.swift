@@ -28,6 +28,8 @@ public final class Projector: Sendable {
         var unsaved: [String: String] = [:]
         /// The end of what every projection that is not blocked has taken in.
         var position = Position(0)
+        /// Those who want to be told when projections reach a position.
+        var waiting: [Waiting] = []
         /// Work to be done on the projector's thread, between frames.
         var tasks: [@Sendable () -> Void] = []
         var savedAt = Position(0)
@@ -46,6 +48,13 @@ public final class Projector: Sendable {
                 names.contains($0.name) && blocked[$0.name] != nil && $0.position < position
             }
         }
+    }
+
+    private struct Waiting {
+        let position: Position
+        let names: [String]
+        let deadline: ContinuousClock.Instant
+        let body: @Sendable (Bool) -> Void
     }
 
     private let log: Log
@@ -143,8 +152,8 @@ public final class Projector: Sendable {
         }
     }
 
-    /// How long the oldest record has been in the log that some projection has not taken in;
-    /// rather too long than too short. Zero when there is none.
+    /// How long the oldest record has been in the log that some projection has not taken in, or
+    /// a little longer; after a start, how long it has been read for. Zero when there is none.
     public var lag: Duration {
         guard let since = state.withLock({ $0.behindSince }) else { return .zero }
         return .microseconds(max(0, clock.now().microseconds &- since.microseconds))
@@ -166,6 +175,52 @@ public final class Projector: Sendable {
         ) {
             $0.position >= position && !$0.isStuck(names, below: position)
         }
+    }
+
+    /// Calls `body` once every record below a position is in some projections, with true, or with
+    /// false when one of them stands still before, the projector stops, or time is up. At once when
+    /// that is known already; otherwise on the projector's thread.
+    public func notify(
+        at position: Position, in names: [String], timeout: Duration,
+        _ body: @escaping @Sendable (Bool) -> Void
+    ) {
+        let waiting = Waiting(
+            position: position, names: names, deadline: .now + timeout, body: body)
+        let verdict = state.withLock { state -> Bool? in
+            if let verdict = Self.verdict(waiting, state, .now) { return verdict }
+            state.waiting.append(waiting)
+            return nil
+        }
+        // The thread has a new deadline to look at.
+        if let verdict { body(verdict) } else { state.wakeAll() }
+    }
+
+    /// What someone who waits is told; nil: not yet.
+    private static func verdict(
+        _ waiting: Waiting, _ state: borrowing State, _ now: ContinuousClock.Instant
+    ) -> Bool? {
+        if state.isStuck(waiting.names, below: waiting.position) { return false }
+        if state.position >= waiting.position { return true }
+        return state.phase != .running || now >= waiting.deadline ? false : nil
+    }
+
+    private func tellWaiting() {
+        let told = state.withLock { state in
+            if state.waiting.isEmpty { return [(Waiting, Bool)]() }
+            let now = ContinuousClock.now
+            var told: [(Waiting, Bool)] = []
+            var left: [Waiting] = []
+            for waiting in state.waiting {
+                if let verdict = Self.verdict(waiting, state, now) {
+                    told.append((waiting, verdict))
+                } else {
+                    left.append(waiting)
+                }
+            }
+            state.waiting = left
+            return told
+        }
+        for (waiting, verdict) in told { waiting.body(verdict) }
     }
 
     /// Runs work on the projector's thread, between frames, and waits for it: nothing is applied
@@ -193,19 +248,24 @@ public final class Projector: Sendable {
 
     private func run() {
         while true {
-            let (stale, unsaved) = state.withLock { ($0.staleSince, $0.unsavedSince) }
-            let due = [stale.map { $0 + refreshEvery }, unsaved.map { $0 + schedule.interval }]
-                .compactMap(\.self).min()
+            let (stale, unsaved, deadline, waitingCount) = state.withLock {
+                ($0.staleSince, $0.unsavedSince, $0.waiting.map(\.deadline).min(), $0.waiting.count)
+            }
+            let due = [
+                stale.map { $0 + refreshEvery }, unsaved.map { $0 + schedule.interval }, deadline,
+            ].compactMap(\.self).min()
             let (from, tasks, isStopping) = state.wait(
                 until: { [log] state in
                     state.phase == .stopping || !state.tasks.isEmpty
                         || log.commitPosition > state.position
+                        || state.waiting.count > waitingCount
                 }, timeout: due.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
             ) { state in
                 defer { state.tasks = [] }
                 return (state.position, state.tasks, state.phase == .stopping)
             }
             for task in tasks { task() }
+            tellWaiting()
             if isStopping { return }
             let commit = log.commitPosition
             if commit > from {
@@ -214,6 +274,7 @@ public final class Projector: Sendable {
                     $0.staleSince = $0.staleSince ?? .now
                     $0.unsavedSince = $0.unsavedSince ?? .now
                 }
+                tellWaiting()
             }
             saveIfDue()
             if let stale, stale.duration(to: .now) >= refreshEvery {

@@ -19,6 +19,8 @@ public struct RESPWriter: Sendable {
     public var bytes: [UInt8] = []
     /// The dialect.
     public var version: RESPVersion
+    /// A number being written; reused.
+    private var scratch: [UInt8] = []
 
     /// An empty writer.
     public init(_ version: RESPVersion = .two) { self.version = version }
@@ -46,7 +48,12 @@ public struct RESPWriter: Sendable {
 
     /// Nothing.
     public mutating func null() {
-        literal(version == .three ? "_\r\n" : "$-1\r\n")
+        if version == .three {
+            bytes.append(UInt8(ascii: "_"))
+            lineEnd()
+        } else {
+            bytes.append(littleEndian: 0x0A0D_312D_24, bytes: 5)
+        }
     }
 
     /// A string of any bytes.
@@ -71,6 +78,16 @@ public struct RESPWriter: Sendable {
         lineEnd()
     }
 
+    /// A finite double as a text: the shortest that reads back as its bits.
+    public mutating func bulk(_ value: Double) {
+        var digits: [UInt8] = []
+        swap(&digits, &scratch)
+        digits.removeAll(keepingCapacity: true)
+        digits.append(decimal: value)
+        bulk(digits.raw)
+        swap(&digits, &scratch)
+    }
+
     /// The head of an array, whose elements come next.
     public mutating func array(_ count: Int) { head(UInt8(ascii: "*"), count) }
 
@@ -80,15 +97,21 @@ public struct RESPWriter: Sendable {
     }
 
     private mutating func head(_ kind: UInt8, _ count: Int) {
+        // Lengths are short nearly always: four or five bytes at once.
+        if count >= 0, count < 100 {
+            let (tens, ones) = UInt64(count).quotientAndRemainder(dividingBy: 10)
+            let digits = tens == 0 ? 0x30 + ones : (0x30 + tens) | (0x30 + ones) << 8
+            let size = tens == 0 ? 1 : 2
+            return bytes.append(
+                littleEndian: UInt64(kind) | digits << 8 | 0x0A0D << UInt64(8 + 8 * size),
+                bytes: 3 + size)
+        }
         bytes.append(kind)
         decimal(count)
         lineEnd()
     }
 
-    private mutating func lineEnd() {
-        bytes.append(UInt8(ascii: "\r"))
-        bytes.append(UInt8(ascii: "\n"))
-    }
+    private mutating func lineEnd() { bytes.append(littleEndian: 0x0A0D, bytes: 2) }
 
     private mutating func literal(_ text: StaticString) {
         // A static string may be a scalar; its description is its text either way.

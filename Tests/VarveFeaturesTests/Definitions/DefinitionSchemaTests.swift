@@ -29,6 +29,11 @@ struct DefinitionSchemaTests {
             (#"{"services": [{"name": "a", "features": []}]}"#, "services[0].features: minItems"),
             (#"{"streams": [{"name": "a"}]}"#, "streams[0]: fields is missing"),
             (#"{"views": [{"name": "a", "entity": {}, "max_age": 3}]}"#, "views[0].max_age: type"),
+            (
+                #"{"views": [{"name": "a", "entity": {}, "features": [{"name": "b", "#
+                    + #""quantile": "x", "window": "1h"}]}]}"#,
+                "views[0].features[0]: quantile needs q"
+            ),
         ])
     func refusals(_ text: String, _ complaint: String) throws {
         #expect(try complaints(text) == [complaint])
@@ -102,6 +107,13 @@ private enum SchemaCheck {
         for name in schema["required"]?.arrayValue ?? []
         where !members.contains(where: { .string($0.name) == name }) {
             found.append("\(path): \(name.stringValue ?? "") is missing")
+        }
+        for (name, needs) in (schema["dependentRequired"]?.objectValue ?? []).map({
+            ($0.name, $0.value.arrayValue ?? [])
+        }) where members.contains(where: { $0.name == name }) {
+            for need in needs where !members.contains(where: { .string($0.name) == need }) {
+                found.append("\(path): \(name) needs \(need.stringValue ?? "")")
+            }
         }
         for member in members {
             let inner = path.isEmpty ? member.name : "\(path).\(member.name)"

@@ -64,7 +64,7 @@ import VarveTestSupport
             let key = EntityKey(entity.map { history.randomKey($0) })
             let visibility = Visibility(
                 cutoff: history.randomTime(), position: known.value,
-                knownBeforeCutoff: false)
+                knownBeforeCutoff: history.generator.chance(50))
             questions.append((view, key, visibility, fold.views[view].read(key, visibility)))
         }
         // Amendments and retractions of what was known are among what follows.
