@@ -47,7 +47,7 @@ struct LogOpening {
             if !isReadOnly { try files.syncDirectory(directory) }
             return try files.list(directory)
         }
-        let names = try segmentNames(all)
+        let names = all.filter { $0.hasSuffix(SegmentHeader.suffix) }
         let identity = try LogIdentity.read(directory, all, files)
         if names.isEmpty {
             if let identity {
@@ -72,6 +72,8 @@ struct LogOpening {
             recovery.report.segments = found.count
             recovery.isReadOnly = isReadOnly
             guard let bad = try recover(&found, &recovery, distrusted) else {
+                // Not before it is known that the log opens: one that does not is not changed.
+                if !isReadOnly { try removeLeftovers(all) }
                 return opened(found, recovery)
             }
             distrusted.insert(bad)
@@ -256,17 +258,14 @@ struct LogOpening {
         return Opened(writer: writer, state: state, keeper: keeper, report: recovery.report)
     }
 
-    /// The segment files, in order. What a removal or copy that was interrupted left is removed.
-    private func segmentNames(_ all: [String]) throws(LogError) -> [String] {
+    /// Removes what a removal or a copy that was interrupted left.
+    private func removeLeftovers(_ all: [String]) throws(LogError) {
         let leftover = SegmentHeader.suffix + RetiredSegment.temporarySuffix
-        if !isReadOnly {
-            try Recovery.system { () throws(SystemError) in
-                for name in all where name.hasSuffix(leftover) {
-                    try files.remove("\(directory)/\(name)")
-                }
+        try Recovery.system { () throws(SystemError) in
+            for name in all where name.hasSuffix(leftover) {
+                try files.remove("\(directory)/\(name)")
             }
         }
-        return all.filter { $0.hasSuffix(SegmentHeader.suffix) }
     }
 
     private func segment(_ name: String, _ log: LogID?) throws(LogError) -> Found {
