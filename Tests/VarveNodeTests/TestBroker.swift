@@ -138,6 +138,20 @@ final class RawKafkaClient {
 }
 
 extension RawKafkaClient {
+    /// Asks for the offset at a time, or at an end, of a topic's only partition.
+    func offset(of topic: String, at time: Int64) throws -> ListOffsetsResponse.Partition {
+        try ask(
+            .listOffsets,
+            ListOffsetsRequest(
+                replica: -1, isolation: 0,
+                topics: [
+                    .init(
+                        name: topic,
+                        partitions: [.init(index: 0, leaderEpoch: -1, timestamp: time)])
+                ]), ListOffsetsResponse.self
+        ).topics[0].partitions[0]
+    }
+
     /// Makes sure that a topic is there.
     func create(_ topic: String) throws -> MetadataResponse {
         try ask(

@@ -16,7 +16,7 @@ extension Node {
     /// Streams of Varve's own are kept for good, and so are those that views are computed from: a
     /// rebuild, and the audit of a past prediction, read them from the start.
     func retentionRules() throws -> [StreamName: RetentionRule] {
-        let topics = try TopicTable(log)
+        let topics = topics.topics
         let catalog = catalog.catalog
         let definitions = try catalog.definitions()
         let readers = catalog.viewsByStream

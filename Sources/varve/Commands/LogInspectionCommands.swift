@@ -156,8 +156,7 @@ private func showTail(_ count: Int64, _ invocation: Invocation) throws {
     let start = streams == nil ? max(reader.startPosition.value, end.value - count) : 0
     var lines: [String] = []
     var scratch: [UInt8] = []
-    try reader.read(from: Position(max(start, reader.startPosition.value)), streams: streams) {
-        frame in
+    try reader.read(from: Position(start), streams: streams) { frame in
         let (base, name, ingest) = (
             frame.basePosition.value, names[frame.streamID] ?? "", frame.ingestTime
         )

@@ -101,16 +101,7 @@ import VarveProtocols
                 batch(["a", "b"], time: Int64(number) * 10), to: "events")
         }
         func offset(_ time: Int64) throws -> (KafkaErrorCode, Int64, Int64) {
-            let answer = try client.ask(
-                .listOffsets,
-                ListOffsetsRequest(
-                    replica: -1, isolation: 0,
-                    topics: [
-                        .init(
-                            name: "events",
-                            partitions: [.init(index: 0, leaderEpoch: -1, timestamp: time)])
-                    ]), ListOffsetsResponse.self
-            ).topics[0].partitions[0]
+            let answer = try client.offset(of: "events", at: time)
             return (answer.error, answer.offset, answer.timestamp)
         }
         #expect(try offset(ListOffsetsRequest.earliest) == (.none, 0, -1))

@@ -36,16 +36,7 @@ import VarveProtocols
     }
 
     private func offset(_ client: RawKafkaClient, at time: Int64) throws -> Int64 {
-        try client.ask(
-            .listOffsets,
-            ListOffsetsRequest(
-                replica: -1, isolation: 0,
-                topics: [
-                    .init(
-                        name: "raw",
-                        partitions: [.init(index: 0, leaderEpoch: -1, timestamp: time)])
-                ]), ListOffsetsResponse.self
-        ).topics[0].partitions[0].offset
+        try client.offset(of: "raw", at: time).offset
     }
 
     private func fill(_ client: RawKafkaClient) throws {

@@ -30,15 +30,6 @@ struct TopicTable: Sendable, Equatable {
 
     private(set) var topics: [String: Topic] = [:]
 
-    init() {}
-
-    /// The topics as the log has them now.
-    init(_ log: Log) throws {
-        var table = TopicTable()
-        try BrokerCatalog.forEachRecord(of: log, from: Position(0)) { table.apply($0) }
-        self = table
-    }
-
     subscript(name: String) -> Topic { topics[name] ?? Topic() }
 
     /// Takes in a record of the catalog, if it is about a topic.
