@@ -47,6 +47,26 @@ struct TrainingSweep {
         var joined: [FeatureCells]
     }
 
+    /// The rows of the spine by the keys of views, each key's put together once.
+    private struct KeyedSpine {
+        let table: Table
+        let timeColumn: String
+        private var known: [(key: [String], rows: KeyedRows)] = []
+
+        init(table: Table, timeColumn: String) {
+            self.table = table
+            self.timeColumn = timeColumn
+        }
+
+        mutating func rows(by key: [String]) -> KeyedRows {
+            if let found = known.first(where: { $0.key == key }) { return found.rows }
+            let times = (table[timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
+            let rows = KeyedRows(key.compactMap { table[$0] }, times: times)
+            known.append((key, rows))
+            return rows
+        }
+    }
+
     private var columns: [ServiceDefinition.Feature] { plan.service.features }
 
     func run() throws -> Result {
@@ -68,10 +88,11 @@ struct TrainingSweep {
             let name = definitions.views[column.view].streamName
             if !streams.contains(name) { streams.append(name) }
         }
+        var keyed = KeyedSpine(table: spine.table, timeColumn: spine.timeColumn)
         for stream in streams {
             try sweep(
                 stream, wanted.filter { definitions.views[$0.view].streamName == stream },
-                spill, &ways, &result)
+                &keyed, spill, &ways, &result)
         }
         result.cells = ways.chosen
         fillInputs(&result)
@@ -116,10 +137,9 @@ extension TrainingSweep {
     private static let rowsPerPiece = 500_000
 
     private func sweep(
-        _ name: String, _ wanted: [ViewColumn], _ spill: FactStore.Spill?, _ ways: inout Ways,
-        _ result: inout Result
+        _ name: String, _ wanted: [ViewColumn], _ keyed: inout KeyedSpine,
+        _ spill: FactStore.Spill?, _ ways: inout Ways, _ result: inout Result
     ) throws {
-        let times = spineTimes()
         var views: [(view: ViewDefinition, columns: [ViewColumn], rows: KeyedRows, shift: Int)] = []
         for column in wanted {
             let view = definitions.views[column.view]
@@ -127,9 +147,7 @@ extension TrainingSweep {
                 views[index].columns.append(column)
                 continue
             }
-            let rows =
-                views.first { $0.view.entity.map(\.name) == view.entity.map(\.name) }?.rows
-                ?? KeyedRows(view.entity.compactMap { spine.table[$0.name] }, times: times)
+            let rows = keyed.rows(by: view.entity.map(\.name))
             var shift = 0
             while rows.keys.count >> shift > Self.partitionsMax { shift += 1 }
             views.append((view, [column], rows, shift))
@@ -159,10 +177,6 @@ extension TrainingSweep {
             store.drop(view: index)
             try place(answers, request, view.columns, &ways, &result)
         }
-    }
-
-    private func spineTimes() -> [Int64] {
-        (spine.table[spine.timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
     }
 
     /// Puts the answers of all partitions in the order of the spine, column by column.

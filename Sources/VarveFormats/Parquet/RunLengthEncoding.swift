@@ -169,11 +169,17 @@ enum RunLengthWriter {
         for value in values {
             word |= UInt64(value) << UInt64(filled)
             filled += width
-            while filled >= 8 {
-                writer.integer(UInt8(truncatingIfNeeded: word))
-                word >>= 8
-                filled -= 8
+            // At most 31 bits wait, and a value has at most 32.
+            if filled >= 32 {
+                writer.integer(UInt32(truncatingIfNeeded: word))
+                word >>= 32
+                filled -= 32
             }
+        }
+        while filled >= 8 {
+            writer.integer(UInt8(truncatingIfNeeded: word))
+            word >>= 8
+            filled -= 8
         }
         // The last group is filled with zeros.
         let missing = groups * width - (values.count * width) / 8

@@ -28,6 +28,9 @@ struct LeafHashing: ~Copyable {
 
     /// Takes in the next frame.
     mutating func add(_ frame: RawSpan, end: Int64) {
+        if group.sizes.isEmpty {
+            group.bytes.reserveCapacity(max(Self.groupSize, frame.byteCount) + Self.groupSize / 4)
+        }
         group.bytes.append(copying: frame)
         group.sizes.append(frame.byteCount)
         group.end = end
