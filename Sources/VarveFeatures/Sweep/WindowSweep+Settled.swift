@@ -16,7 +16,7 @@ extension WindowSweep {
             return true
         }
         let words = lane.values.words.span
-        guard words.count == lane.count else { return false }
+        guard type != .string, words.count == lane.count else { return false }
         switch feature.function {
         case .latest, .last:
             each(range, rows, bounds, lane, &cells) { words[$1 - 1] }
@@ -110,7 +110,6 @@ extension WindowSweep {
         _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
         _ count: Int
     ) -> Bool {
-        if type == .string { return false }
         var facts = 0
         for row in range { facts += bounds.tops[row] - bounds.lowers[row] }
         return facts <= 4 * count
