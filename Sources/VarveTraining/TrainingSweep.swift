@@ -20,6 +20,8 @@ struct TrainingSweep {
     let threads: Int
     let memory: TrainingSet.MemoryLimit?
     let progress: TrainingSet.Watcher
+    /// Partitions at most: each is to fit a core's cache.
+    var partitionsMax = 512
 
     /// What came out, one element for each column of the service.
     struct Result {
@@ -128,8 +130,6 @@ struct TrainingSweep {
 }
 
 extension TrainingSweep {
-    /// Partitions at most: each is to fit a core's cache.
-    private static let partitionsMax = 512
     /// Positions of the log that are read as one piece.
     private static let positionsPerPiece: Int64 = 100_000
     /// Rows of files that are read as one piece, about: the more, the longer the runs of facts that
@@ -149,7 +149,7 @@ extension TrainingSweep {
             }
             let rows = keyed.rows(by: view.entity.map(\.name))
             var shift = 0
-            while rows.keys.count >> shift > Self.partitionsMax { shift += 1 }
+            while rows.keys.count >> shift > partitionsMax { shift += 1 }
             views.append((view, [column], rows, shift))
         }
         guard let first = views.first else { return }
