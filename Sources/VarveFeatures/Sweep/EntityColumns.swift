@@ -41,16 +41,11 @@ struct EntityColumns {
             }
         }
         eventTimes = Self.placed(parts, targets, zero: 0) { $0.eventTimes }
-        var facts = Array(repeating: Int32(0), count: count)
-        for (fact, target) in targets.enumerated() {
-            facts[Int(target)] = Int32(truncatingIfNeeded: fact)
-        }
+        var facts = Self.inverted(targets)
         for entity in 0..<entities.count {
             TimeOrder.sort(&eventTimes, &facts, starts[entity]..<starts[entity + 1])
         }
-        for (place, fact) in facts.enumerated() {
-            targets[Int(fact)] = Int32(truncatingIfNeeded: place)
-        }
+        targets = Self.inverted(facts)
         knownTimes = Self.placed(parts, targets, zero: 0) { $0.knownTimes }
         let hasReplaced = parts.contains { !$0.batch.replacedTimes.isEmpty }
         replacedTimes =
@@ -70,6 +65,19 @@ struct EntityColumns {
             }
             return values
         }
+    }
+
+    /// Where each number from 0 on stands.
+    private static func inverted(_ numbers: [Int32]) -> [Int32] {
+        var places = Array(repeating: Int32(0), count: numbers.count)
+        do {
+            var places = places.mutableSpan
+            let numbers = numbers.span
+            for place in numbers.indices {
+                places[Int(numbers[place])] = Int32(truncatingIfNeeded: place)
+            }
+        }
+        return places
     }
 
     /// The values of all facts, each at its target; those of batches that have none are `zero`.

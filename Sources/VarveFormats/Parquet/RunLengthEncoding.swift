@@ -77,11 +77,14 @@ struct RunLengthReader: ~Escapable {
         let mask = (UInt64(1) << UInt64(width)) - 1
         // As long as eight bytes from a value's first one on are there, one load has all its bits.
         let whole = width == 0 ? 0 : min(count, max(0, (packed.byteCount - 8) * 8 / width))
-        var bit = 0
-        for _ in 0..<whole {
-            let word: UInt64 = packed.littleEndian(at: bit >> 3)
-            values.append(UInt32(truncatingIfNeeded: word >> UInt64(bit & 7) & mask))
-            bit += width
+        let width = width
+        values.append(addingCapacity: whole) { values in
+            var bit = 0
+            for _ in 0..<whole {
+                let word: UInt64 = packed.littleEndian(at: bit >> 3)
+                values.append(UInt32(truncatingIfNeeded: word >> UInt64(bit & 7) & mask))
+                bit += width
+            }
         }
         for index in whole..<count {
             values.append(UInt32(packed.bits(at: index * width, count: width)))
