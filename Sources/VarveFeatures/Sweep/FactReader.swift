@@ -112,7 +112,9 @@ public struct FactReader: Sendable {
             entities: entities, eventTimes: times("_event_time"),
             knownTimes: times("_known_time"), replacedTimes: replaced,
             lanes: plan.lanes.indices.map { lane in
-                let parts = columns.indices.map { self.values(lane, places[$0], columns[$0], &values) }
+                let parts = columns.indices.map {
+                    self.values(lane, places[$0], columns[$0], &values)
+                }
                 return Self.placed(parts, places, count, isText: laneType(lane) == .string)
             },
             starts: starts)

@@ -1,7 +1,7 @@
 import VarveBytes
 
-/// One lane of a partition while its rows are swept: the facts that are not left out of the lane, by
-/// entity and each entity's in order of (event time, position), and what lets a window over them be
+/// One lane of a partition while its rows are swept: the facts that are not left out of the lane,
+/// by entity and each entity's in order of (event time, position), and what lets a window over them be
 /// answered without walking it. Windows are ranges of facts of one entity.
 ///
 /// The facts of a window fall into two parts. Up to a *settled* bound every fact's fate is known
@@ -142,7 +142,7 @@ struct LaneSweep {
 }
 
 extension LaneSweep {
-    /// Makes prefix sums of the values of some neighbours; false when their sizes are too far apart.
+    /// Makes prefix sums of some neighbours' values; false when their sizes are too far apart.
     mutating func prepareSums(_ facts: Range<Int>, isInteger: Bool) -> Bool {
         if hasSums, summed == facts { return sumsFit }
         (hasSums, summed) = (true, facts)

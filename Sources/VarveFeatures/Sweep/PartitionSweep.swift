@@ -93,8 +93,8 @@ public struct PartitionSweep {
                 categoryType: feature.categoryLane.map { request.laneTypes[$0] },
                 maxAge: request.view.maxAge, includesCutoff: request.view.includesCutoff)
         }
-        for window in windows where !bounds.contains(where: { $0.window == window.feature.window }) {
-            bounds.append(WindowBounds(window.feature.window, reach: window.reach))
+        for sweep in windows where !bounds.contains(where: { $0.window == sweep.feature.window }) {
+            bounds.append(WindowBounds(sweep.feature.window, reach: sweep.reach))
         }
         known = request.types.map { FeatureCells(type: $0, count: 0) }
         corrected = known

@@ -9,7 +9,7 @@ struct SweepRows {
     private(set) var entities: [Int32] = []
     /// Where the rows of each entity begin, and where those of the last one end.
     private(set) var starts: [Int] = []
-    /// For each row the first fact of its entity that is too late, and the first that is not settled.
+    /// For each row its entity's first fact that is too late, and the first that is not settled.
     private(set) var ends: [Int] = []
     private(set) var settled: [Int] = []
     /// Rows before some of whose facts are not settled: the two modes may answer them differently.
