@@ -97,6 +97,8 @@ def definitions():
 
 
 class Varve:
+    kafka, http, resp = "19192", "18180", "16380"
+
     def __init__(self, binary, directory, work):
         self.binary, self.directory, self.work = binary, directory, work
         self.process = None
@@ -108,8 +110,8 @@ class Varve:
 
     def start(self):
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--dir", str(self.directory), "--kafka-port", "19192",
-             "--http-port", "18180", "--resp-port", "16380"], stdout=subprocess.DEVNULL)
+            [self.binary, "serve", "--dir", str(self.directory), "--kafka-port", self.kafka,
+             "--http-port", self.http, "--resp-port", self.resp], stdout=subprocess.DEVNULL)
         for _ in range(1200):
             try:
                 status, body = self.request("GET", "/v1/status")
@@ -121,7 +123,7 @@ class Varve:
         sys.exit("varve serve did not start")
 
     def request(self, method, path, body=None, headers={}):
-        connection = http.client.HTTPConnection("127.0.0.1", 18180, timeout=3600)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.http), timeout=3600)
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
@@ -130,14 +132,17 @@ class Varve:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
 
-    def load(self):
+    def apply(self, definitions):
         path = self.work / "definitions.json"
-        path.write_text(json.dumps(definitions()))
+        path.write_text(json.dumps(definitions))
         self.run("apply", str(path))
+
+    def load(self):
+        self.apply(definitions())
         import confluent_kafka
         import polars as pl
         producer = confluent_kafka.Producer({
-            "bootstrap.servers": "127.0.0.1:19192", "linger.ms": 50, "batch.size": 1 << 20,
+            "bootstrap.servers": f"127.0.0.1:{self.kafka}", "linger.ms": 50, "batch.size": 1 << 20,
             "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000})
         for name in ("s0", "s1", "s2", "payments"):
             start = time.time()
