@@ -133,7 +133,7 @@ class Body(io.RawIOBase):
         return count
 
     def digest(self) -> str:
-        """SHA-256 of the whole body; reads what is left, so that an end that is missing is noted."""
+        """SHA-256 of the whole body; reads what is left, so that a missing end is noted."""
         for piece in self._pieces:
             self._hash.update(piece)
         return self._hash.hexdigest()
