@@ -20,7 +20,6 @@ Needs: pip install duckdb polars pandas pyarrow numpy confluent-kafka
 import argparse
 import http.client
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -94,6 +93,18 @@ def definitions():
         {"name": "latest", "features": [f"view{i}.*" for i in range(3)]},
         {"name": "windows", "features": ["pay.*"]}]
     return {"streams": streams, "views": views, "services": services}
+
+
+# Runs a command and prints seconds, seconds of CPU, peak memory in GB. A process of its own: a
+# child's peak is at least what its parent had in memory when it was started.
+WATCH = """
+import os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, use = os.wait4(child, 0)
+print("\\n", time.perf_counter() - start, use.ru_utime + use.ru_stime, use.ru_maxrss / 1e6)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 class Varve:
@@ -174,16 +185,14 @@ class Varve:
 
     def build(self, service, mode, out, *extra):
         """Builds a set from the directory's files: seconds, seconds of CPU, peak memory in GB."""
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [self.binary, "training-set", "create", "--dir", str(self.directory), "--service",
-             service, "--spine", str(self.work / "spine.parquet"), "--mode", mode, "--out",
-             str(out), *extra], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        error = process.stderr.read()
-        _, status, use = os.wait4(process.pid, 0)
-        if status:
-            sys.exit(f"training set: {error.decode()[-500:]}")
-        return time.perf_counter() - start, use.ru_utime + use.ru_stime, use.ru_maxrss / 1e6
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", WATCH, self.binary, "training-set", "create",
+             "--dir", str(self.directory), "--service", service, "--spine",
+             str(self.work / "spine.parquet"), "--mode", mode, "--out", str(out), *extra],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"training set: {done.stderr[-500:]}")
+        return tuple(map(float, done.stdout.splitlines()[-1].split()))
 
 
 DUCKDB_LATEST = """
@@ -311,7 +320,9 @@ def run_peer(work, case, name, module, body, timeout):
         f"start = time.perf_counter()\n{body}\n"
         "use = resource.getrusage(resource.RUSAGE_SELF)\n"
         "cpu = use.ru_utime + use.ru_stime - begin.ru_utime - begin.ru_stime\n"
-        "print(time.perf_counter() - start, cpu, use.ru_maxrss / 1e6)\n")
+        "seconds = time.perf_counter() - start\n"
+        "peak = [l for l in open('/proc/self/status') if l.startswith('VmHWM')][0].split()[1]\n"
+        "print(seconds, cpu, int(peak) / 1e6)\n")
     try:
         done = subprocess.run(
             [sys.executable, str(script), str(work), str(out)], capture_output=True, text=True,
