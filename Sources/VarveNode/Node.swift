@@ -66,11 +66,9 @@ public final class Node: Sendable {
             catalog = try CatalogProjection(log)
             registry = try RegistryProjection(
                 log, cache: "\(projections)/artifacts", files: files)
-            // A store that is not kept stands at the start of the log, follows nothing and writes
-            // nothing; a directory that does not exist has no snapshot to read.
+            // One that is not kept has no directory, stands at the start and follows nothing.
             online = try OnlineStore(
-                log, catalog,
-                root: options.keepsOnline ? "\(projections)/online" : "\(projections)/no-online",
+                log, catalog, root: options.keepsOnline ? "\(projections)/online" : nil,
                 files: files)
             offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
             monitoring = MonitoringProjection(registry)

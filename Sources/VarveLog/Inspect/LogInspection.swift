@@ -99,17 +99,6 @@ public struct LogInspection {
             streams: reader.streams(), head: reader.head(), ending: opened.report.decision)
     }
 
-    /// Calls `body` with the frames that hold the last records, in order; of these streams only,
-    /// unless nil.
-    public func tail(
-        _ records: Int64, streams: Set<StreamID>? = nil,
-        _ body: (borrowing FrameView) throws -> Bool
-    ) throws {
-        let reader = try reader()
-        let start = max(reader.startPosition.value, reader.commitPosition.value - records)
-        try reader.read(from: Position(start), streams: streams, body)
-    }
-
     /// The segment files of the directory, in order.
     public func segmentPaths() throws(LogError) -> [String] {
         try Recovery.system { () throws(SystemError) in try files.list("\(directory)/log") }

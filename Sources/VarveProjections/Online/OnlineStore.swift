@@ -38,7 +38,8 @@ public final class OnlineStore: Projection {
     public let name = "online"
     private let log: Log
     private let catalog: CatalogProjection
-    private let root: String
+    /// Nil: snapshots are neither read nor written.
+    private let root: String?
     private let files: any FileSystem
     private let options: FoldOptions
     private let live: Monitor<LiveState>
@@ -50,9 +51,9 @@ public final class OnlineStore: Projection {
     private static let snapshotName = "state.snapshot"
 
     /// Opens the live generation of a directory.
-    /// - Parameter root: `DIR/projections/online`.
+    /// - Parameter root: `DIR/projections/online`; nil keeps it nowhere, and begins with the log.
     public init(
-        _ log: Log, _ catalog: CatalogProjection, root: String, files: any FileSystem,
+        _ log: Log, _ catalog: CatalogProjection, root: String?, files: any FileSystem,
         options: FoldOptions = FoldOptions()
     ) throws {
         self.log = log
@@ -67,14 +68,15 @@ public final class OnlineStore: Projection {
     }
 
     private static func open(
-        _ log: Log, _ catalog: Catalog, _ generation: Generation, _ root: String,
+        _ log: Log, _ catalog: Catalog, _ generation: Generation, _ root: String?,
         _ files: any FileSystem
     ) throws -> (state: State, problem: String?) {
-        let path = "\(generation.directory(root))/\(snapshotName)"
         let empty = try PinnedDefinitions(catalog, base: generation.base, at: Position(0))
         let start = State(
             generation: generation, pinned: empty,
             fold: FeatureFold(empty.definitions, shardBits: shardBits), position: Position(0))
+        guard let root else { return (start, nil) }
+        let path = "\(generation.directory(root))/\(snapshotName)"
         let found: SnapshotFile?
         do {
             found = try SnapshotFile.read(path, files)
@@ -178,6 +180,7 @@ public final class OnlineStore: Projection {
     public func save() throws { try save(current) }
 
     private func save(_ state: State) throws {
+        guard let root else { return }
         var writer = ByteWriter(capacity: state.fold.views.reduce(1 << 16) { $0 + $1.byteCount })
         state.fold.write(to: &writer)
         let snapshot = SnapshotFile(
