@@ -188,11 +188,13 @@ extension FeatureCells {
     /// Makes room for some rows, whatever is in them.
     fileprivate mutating func resize(_ count: Int) {
         if statuses.count >= count { return }
-        statuses = Array(repeating: 0, count: 2 * count)
+        // Some more, as the next partition is not much larger.
+        let room = count + min(count, 1 << 16)
+        statuses = Array(repeating: 0, count: room)
         if type == .string {
-            texts = Array(repeating: "", count: 2 * count)
+            texts = Array(repeating: "", count: room)
         } else {
-            words = Array(repeating: 0, count: 2 * count)
+            words = Array(repeating: 0, count: room)
         }
     }
 
