@@ -55,3 +55,5 @@ void chw_keep_freed_blocks(int mapped, int kept) {
     mallopt(M_MMAP_THRESHOLD, mapped);
     mallopt(M_TRIM_THRESHOLD, kept);
 }
+
+void chw_give_freed_pages_back(void) { malloc_trim(0); }

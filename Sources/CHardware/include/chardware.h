@@ -30,6 +30,8 @@ int chw_getrandom(void *bytes, size_t length);
 // mallopt: blocks below `mapped` bytes come from the heap, of whose top at most `kept` unused bytes
 // stay with the process.
 void chw_keep_freed_blocks(int mapped, int kept);
+// malloc_trim: freed pages of every arena go back to the system.
+void chw_give_freed_pages_back(void);
 
 static const uint32_t CHW_EPOLL_IN = EPOLLIN;
 static const uint32_t CHW_EPOLL_OUT = EPOLLOUT;

@@ -1,6 +1,7 @@
 import Synchronization
 import VarveBytes
 import VarveProtocols
+import VarveSystem
 
 /// Whoever sent a request, as its handler sees them.
 public final class HTTPPeer: Sendable {
@@ -40,6 +41,8 @@ struct HTTPWorkers: Sendable {
         promised.begin(
             head, HTTPBodySource(stream: stream, framing: framing, promised, bodies))
         stream.produce()
+        // What comes in pieces was large, and so was what it was made of.
+        ProcessMemory.giveBack()
     }
 }
 
