@@ -20,6 +20,8 @@ public final class Node: Sendable {
     public let projector: Projector
     /// Training sets that are built in the background.
     let jobs = TrainingJobs()
+    /// Where answers wait that clients have not taken.
+    let answers: SpoolSpace
     let files: any FileSystem
     /// Where training sets put facts that exceed their memory, in files without names.
     let spillDirectory: String
@@ -55,6 +57,7 @@ public final class Node: Sendable {
         self.files = files
         createsStreams = options.createsStreams
         spillDirectory = "\(options.directory)/projections/spill"
+        answers = SpoolSpace(files, directory: spillDirectory)
         log = try Log.open(
             directory: options.directory, options: options.log, fileSystem: files, clock: clock)
         openedAt = log.commitPosition

@@ -53,7 +53,10 @@ public final class NodeServer: Sendable {
         do {
             http = try Self.listening("HTTP", "--http-port", options.httpPort) {
                 try HTTPServer(options: httpOptions, report: report) {
-                    node.metrics.counting($0) { access.refusal($0) ?? api.respond($0) }
+                    request, peer in
+                    node.metrics.counting(request) {
+                        access.refusal($0) ?? api.respond($0, peer)
+                    }
                 }
             }
         } catch {

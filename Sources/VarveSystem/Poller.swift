@@ -20,6 +20,8 @@ public final class Poller: Sendable {
         public static let read = Interest(rawValue: 1)
         /// Room for bytes.
         public static let write = Interest(rawValue: 2)
+        /// The peer's end alone: bytes before it stay where they are.
+        public static let end = Interest(rawValue: 4)
     }
 
     /// A socket that became ready.
@@ -83,6 +85,7 @@ public final class Poller: Sendable {
         var watched: UInt32 = 0
         if interest.contains(.read) { watched |= CHW_EPOLL_IN | CHW_EPOLL_RDHUP }
         if interest.contains(.write) { watched |= CHW_EPOLL_OUT }
+        if interest.contains(.end) { watched |= CHW_EPOLL_RDHUP }
         // Safe: the kernel reads the local structure, whose union holds the token.
         var event = unsafe epoll_event(events: watched, data: epoll_data_t(u64: token))
         guard unsafe epoll_ctl(epoll.number, operation, descriptor.number, &event) == 0 else {

@@ -139,16 +139,8 @@ func readInput(_ path: String) throws(CommandError) -> [UInt8] {
 
 /// Writes a file so that it is there whole or not at all; `-` is standard output.
 func writeOutput(_ path: String, _ bytes: [UInt8]) throws(CommandError) {
-    if path == "-" {
-        StandardStream.output.write(bytes.raw)
-        return
-    }
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    let directory = parts.dropLast().joined(separator: "/")
     do {
-        try PosixFileSystem().replace(
-            String(parts.last ?? ""), in: parts.count == 1 ? "." : directory.isEmpty ? "/" : directory,
-            with: bytes)
+        try OutputFile.with(path) { try $0.write(bytes) }
     } catch {
         throw .failure("\(error)")
     }

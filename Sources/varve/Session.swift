@@ -75,21 +75,49 @@ final class Session {
     func send(
         _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8] = []
     ) throws -> HTTPResponse {
+        let path = path + Self.suffix(query)
+        switch target {
+        case .remote(let client, _, let headers):
+            return try Self.checked(client.send(method, path, headers: headers, body: body))
+        case .embedded(_, let api):
+            return try Self.checked(Self.respond(api, method, path, body)).collected()
+        }
+    }
+
+    /// Sends a request, and hands the answer's body over as it arrives.
+    /// - Returns: the answer without its body.
+    func download(
+        _ method: String, _ path: String, query: [(String, String?)] = [],
+        _ take: ([UInt8]) throws -> Void
+    ) throws -> HTTPResponse {
+        let path = path + Self.suffix(query)
+        switch target {
+        case .remote(let client, _, let headers):
+            return try Self.checked(client.download(method, path, headers: headers, take))
+        case .embedded(_, let api):
+            let response = try Self.checked(Self.respond(api, method, path, []))
+            try response.forEachPiece(take)
+            return response
+        }
+    }
+
+    private static func suffix(_ query: [(String, String?)]) -> String {
         let items = query.compactMap { name, value in
             value.map { "\(name.percentEncoded)=\($0.percentEncoded)" }
         }
-        let suffix = items.isEmpty ? "" : "?" + items.joined(separator: "&")
-        let response: HTTPResponse
-        switch target {
-        case .remote(let client, _, let headers):
-            response = try client.send(method, path + suffix, headers: headers, body: body)
-        case .embedded(_, let api):
-            guard
-                let request = HTTPRequest(
-                    method: method, target: path + suffix, headers: [:], body: body)
-            else { throw CommandError.usage("\(path) is no path") }
-            response = api.respond(request)
-        }
+        return items.isEmpty ? "" : "?" + items.joined(separator: "&")
+    }
+
+    private static func respond(
+        _ api: NodeAPI, _ method: String, _ path: String, _ body: [UInt8]
+    ) throws -> HTTPResponse {
+        guard let request = HTTPRequest(method: method, target: path, headers: [:], body: body)
+        else { throw CommandError.usage("\(path) is no path") }
+        return api.respond(request)
+    }
+
+    /// The response if it is a success.
+    private static func checked(_ response: HTTPResponse) throws -> HTTPResponse {
         if response.status.isSuccess { return response }
         let bytes = response.body
         let json = try? JSON(parsing: bytes.raw)

@@ -20,7 +20,6 @@ Needs: pip install duckdb polars pandas pyarrow numpy confluent-kafka
 import argparse
 import http.client
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -96,7 +95,21 @@ def definitions():
     return {"streams": streams, "views": views, "services": services}
 
 
+# Runs a command and prints seconds, seconds of CPU, peak memory in GB. A process of its own: a
+# child's peak is at least what its parent had in memory when it was started.
+WATCH = """
+import os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, use = os.wait4(child, 0)
+print("\\n", time.perf_counter() - start, use.ru_utime + use.ru_stime, use.ru_maxrss / 1e6)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 class Varve:
+    kafka, http, resp = "19192", "18180", "16380"
+
     def __init__(self, binary, directory, work):
         self.binary, self.directory, self.work = binary, directory, work
         self.process = None
@@ -108,8 +121,8 @@ class Varve:
 
     def start(self):
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--dir", str(self.directory), "--kafka-port", "19192",
-             "--http-port", "18180", "--resp-port", "16380"], stdout=subprocess.DEVNULL)
+            [self.binary, "serve", "--dir", str(self.directory), "--kafka-port", self.kafka,
+             "--http-port", self.http, "--resp-port", self.resp], stdout=subprocess.DEVNULL)
         for _ in range(1200):
             try:
                 status, body = self.request("GET", "/v1/status")
@@ -121,7 +134,7 @@ class Varve:
         sys.exit("varve serve did not start")
 
     def request(self, method, path, body=None, headers={}):
-        connection = http.client.HTTPConnection("127.0.0.1", 18180, timeout=3600)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.http), timeout=3600)
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
@@ -130,14 +143,17 @@ class Varve:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
 
-    def load(self):
+    def apply(self, definitions):
         path = self.work / "definitions.json"
-        path.write_text(json.dumps(definitions()))
+        path.write_text(json.dumps(definitions))
         self.run("apply", str(path))
+
+    def load(self):
+        self.apply(definitions())
         import confluent_kafka
         import polars as pl
         producer = confluent_kafka.Producer({
-            "bootstrap.servers": "127.0.0.1:19192", "linger.ms": 50, "batch.size": 1 << 20,
+            "bootstrap.servers": f"127.0.0.1:{self.kafka}", "linger.ms": 50, "batch.size": 1 << 20,
             "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000})
         for name in ("s0", "s1", "s2", "payments"):
             start = time.time()
@@ -169,16 +185,14 @@ class Varve:
 
     def build(self, service, mode, out, *extra):
         """Builds a set from the directory's files: seconds, seconds of CPU, peak memory in GB."""
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [self.binary, "training-set", "create", "--dir", str(self.directory), "--service",
-             service, "--spine", str(self.work / "spine.parquet"), "--mode", mode, "--out",
-             str(out), *extra], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        error = process.stderr.read()
-        _, status, use = os.wait4(process.pid, 0)
-        if status:
-            sys.exit(f"training set: {error.decode()[-500:]}")
-        return time.perf_counter() - start, use.ru_utime + use.ru_stime, use.ru_maxrss / 1e6
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", WATCH, self.binary, "training-set", "create",
+             "--dir", str(self.directory), "--service", service, "--spine",
+             str(self.work / "spine.parquet"), "--mode", mode, "--out", str(out), *extra],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"training set: {done.stderr[-500:]}")
+        return tuple(map(float, done.stdout.splitlines()[-1].split()))
 
 
 DUCKDB_LATEST = """
@@ -306,7 +320,9 @@ def run_peer(work, case, name, module, body, timeout):
         f"start = time.perf_counter()\n{body}\n"
         "use = resource.getrusage(resource.RUSAGE_SELF)\n"
         "cpu = use.ru_utime + use.ru_stime - begin.ru_utime - begin.ru_stime\n"
-        "print(time.perf_counter() - start, cpu, use.ru_maxrss / 1e6)\n")
+        "seconds = time.perf_counter() - start\n"
+        "peak = [l for l in open('/proc/self/status') if l.startswith('VmHWM')][0].split()[1]\n"
+        "print(seconds, cpu, int(peak) / 1e6)\n")
     try:
         done = subprocess.run(
             [sys.executable, str(script), str(work), str(out)], capture_output=True, text=True,

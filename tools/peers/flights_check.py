@@ -11,7 +11,8 @@ arrival_delay are spelled out here twice, once in Python and once in SQL, from D
 
 - a row at T sees the facts with event time < T (and known time < T, which is the same here);
 - a window W is [T - W, T); of facts at one time, the later in its stream's file is the newer;
-- aggregations skip nulls; `count` of nothing is 0, anything else of nothing null;
+- aggregations skip nulls; `count` of nothing is 0, anything else of nothing null; `latest` is the
+  newest fact's value, null included;
 - a mean is the correctly rounded sum (math.fsum) over the count;
 - a value from a fact older than its view's max_age at T is expired: an empty cell.
 
@@ -349,7 +350,7 @@ def main():
     parser.add_argument("--write", type=pathlib.Path, metavar="OUT", help="write the reference")
     parser.add_argument("--late-above", type=int, default=30, metavar="MINUTES",
                         help="of carrier_delays.late_share_24h; -30 is definitions-wrong.json")
-    parser.add_argument("--latest", choices=("skip", "null"), default="skip",
+    parser.add_argument("--latest", choices=("skip", "null"), default="null",
                         help="what `latest` makes of a null: skips it, or answers it")
     arguments = parser.parse_args()
     header, rows, answers = compute(

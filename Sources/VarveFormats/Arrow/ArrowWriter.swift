@@ -24,6 +24,18 @@ public enum ArrowStream {
         return writer.bytes
     }
 
+    /// A table as a whole stream, handed over in pieces: the schema, each batch, the end.
+    public static func encode(
+        _ table: Table, rowsPerBatch: Int = ArrowStream.rowsPerBatch,
+        _ take: ([UInt8]) throws -> Void
+    ) rethrows {
+        try take(ByteWriter.written { writeSchema(of: table, to: &$0) })
+        try table.batches(of: rowsPerBatch) { rows in
+            try take(ByteWriter.written { _ = $0.batch(table, rows) })
+        }
+        try take(ByteWriter.written { writeEnd(to: &$0) })
+    }
+
     /// Begins a stream with the names, types and metadata of a table; its rows do not matter.
     public static func writeSchema(of table: Table, to writer: inout ByteWriter) {
         table.checkInvariants()
@@ -61,14 +73,37 @@ public enum ArrowFile {
         var blocks: [Int64] = []
         writer.batches(of: table, rowsPerBatch: rowsPerBatch, blocks: &blocks)
         ArrowStream.writeEnd(to: &writer)
-        let footer = FlatTable([
-            (0, .int16(ArrowFormat.version)), (1, .table(.schema(table))),
-            (2, .structs([], width: 3)), (3, .structs(blocks, width: 3)),
-        ]).encoded()
-        writer.raw(footer)
-        writer.integer(Int32(footer.count))
-        writer.raw(ArrowFormat.magic)
+        writer.footer(of: table, blocks: blocks)
         return writer.bytes
+    }
+}
+
+extension ArrowFile {
+    /// A table as a whole file, handed over in pieces.
+    public static func encode(
+        _ table: Table, rowsPerBatch: Int = ArrowStream.rowsPerBatch,
+        _ take: ([UInt8]) throws -> Void
+    ) rethrows {
+        let start = ByteWriter.written { writer in
+            writer.raw(ArrowFormat.magic)
+            writer.zeros(2)
+            ArrowStream.writeSchema(of: table, to: &writer)
+        }
+        try take(start)
+        var offset = Int64(start.count)
+        var blocks: [Int64] = []
+        try table.batches(of: rowsPerBatch) { rows in
+            var writer = ByteWriter()
+            let (metadataSize, bodySize) = writer.batch(table, rows)
+            blocks += [offset, Int64(metadataSize), Int64(bodySize)]
+            offset += Int64(writer.count)
+            try take(writer.bytes)
+        }
+        try take(
+            ByteWriter.written { writer in
+                ArrowStream.writeEnd(to: &writer)
+                writer.footer(of: table, blocks: blocks)
+            })
     }
 }
 
@@ -102,25 +137,57 @@ extension ByteWriter {
     fileprivate mutating func batches(
         of table: Table, rowsPerBatch: Int, blocks: inout [Int64]
     ) {
-        precondition(rowsPerBatch > 0, "\(rowsPerBatch) rows in a batch, expected at least 1")
-        table.checkInvariants()
-        var start = 0
-        while start < table.rowCount {
-            var end = min(start + rowsPerBatch, table.rowCount)
-            // Offsets into text have 31 bits.
-            while end - start > 1, table.textSize(start..<end) > ArrowFormat.batchTextLimit {
-                end = start + (end - start) / 2
-            }
+        table.batches(of: rowsPerBatch) { rows in
             let offset = count
-            let (header, body) = table.batch(start..<end)
-            let metadataSize = message(ArrowFormat.batchHeader, header, body: body)
-            blocks += [Int64(offset), Int64(metadataSize), Int64(body.count)]
-            start = end
+            let (metadataSize, bodySize) = batch(table, rows)
+            blocks += [Int64(offset), Int64(metadataSize), Int64(bodySize)]
         }
+    }
+
+    /// Writes some rows as one batch.
+    /// - Returns: bytes before its body, and of its body.
+    fileprivate mutating func batch(_ table: Table, _ rows: Range<Int>) -> (Int, Int) {
+        let (header, body) = table.batch(rows)
+        return (message(ArrowFormat.batchHeader, header, body: body), body.count)
+    }
+
+    /// Writes a file's footer, and what follows it.
+    fileprivate mutating func footer(of table: Table, blocks: [Int64]) {
+        let footer = FlatTable([
+            (0, .int16(ArrowFormat.version)), (1, .table(.schema(table))),
+            (2, .structs([], width: 3)), (3, .structs(blocks, width: 3)),
+        ]).encoded()
+        raw(footer)
+        integer(Int32(footer.count))
+        raw(ArrowFormat.magic)
+    }
+
+    fileprivate static func written(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
+        var writer = ByteWriter()
+        body(&writer)
+        return writer.bytes
     }
 }
 
 extension Table {
+    /// The rows of each batch, in order.
+    fileprivate func batches(
+        of rowsPerBatch: Int, _ body: (Range<Int>) throws -> Void
+    ) rethrows {
+        precondition(rowsPerBatch > 0, "\(rowsPerBatch) rows in a batch, expected at least 1")
+        checkInvariants()
+        var start = 0
+        while start < rowCount {
+            var end = min(start + rowsPerBatch, rowCount)
+            // Offsets into text have 31 bits.
+            while end - start > 1, textSize(start..<end) > ArrowFormat.batchTextLimit {
+                end = start + (end - start) / 2
+            }
+            try body(start..<end)
+            start = end
+        }
+    }
+
     /// The most bytes of text that a column has in the rows.
     fileprivate func textSize(_ rows: Range<Int>) -> Int {
         columns.reduce(0) { size, column in

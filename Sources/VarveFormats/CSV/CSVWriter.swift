@@ -75,4 +75,20 @@ extension Table {
         for index in 0..<rowCount { writer.row(cells: row(index)) }
         return writer.writer.bytes
     }
+
+    /// The table as CSV, handed over in pieces of whole rows.
+    public func csv(_ take: ([UInt8]) throws -> Void) rethrows {
+        checkInvariants()
+        var writer = CSVWriter(header: columns.map(\.name))
+        for index in 0..<rowCount {
+            writer.row(cells: row(index))
+            if writer.writer.count >= Self.csvPieceBytes {
+                try take(writer.writer.bytes)
+                writer.writer = ByteWriter(capacity: Self.csvPieceBytes + 4096)
+            }
+        }
+        try take(writer.writer.bytes)
+    }
+
+    private static var csvPieceBytes: Int { 1 << 20 }
 }

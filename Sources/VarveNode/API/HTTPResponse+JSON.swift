@@ -48,6 +48,8 @@ extension HTTPResponse {
             case .badManifest: status = .internalServerError
             case .notReproduced: status = .conflict
             }
+        case let error as SpoolError:
+            status = error == .cancelled ? .conflict : .insufficientStorage
         case is ModelError: status = .unprocessableContent
         case let error as ProofError:
             if case .malformed = error { status = .badRequest } else { status = .conflict }

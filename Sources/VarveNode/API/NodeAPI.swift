@@ -19,7 +19,8 @@ public struct NodeAPI: Sendable {
     }
 
     /// Answers one request; may block until what it appends is durable.
-    public func respond(_ request: HTTPRequest) -> HTTPResponse {
+    /// - Parameter peer: whoever sent it; long work is given up when they go.
+    public func respond(_ request: HTTPRequest, _ peer: HTTPPeer = HTTPPeer()) -> HTTPResponse {
         var allowed: [String] = []
         let method = request.method == "HEAD" ? "GET" : request.method
         for route in routes {
@@ -29,7 +30,7 @@ public struct NodeAPI: Sendable {
                 continue
             }
             do {
-                return try route.answer(Call(request: request, values: values))
+                return try route.answer(Call(request: request, peer: peer, values: values))
             } catch {
                 return .failure(error)
             }

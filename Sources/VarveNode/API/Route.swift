@@ -35,6 +35,8 @@ struct Route: Sendable {
 /// A request that a route answers.
 struct Call: Sendable {
     let request: HTTPRequest
+    /// Whoever sent it.
+    let peer: HTTPPeer
     /// The path's segments that stand for `*`.
     let values: [String]
 

@@ -2,7 +2,6 @@ import VarveFormats
 import VarveLog
 import VarveProjections
 import VarveProtocols
-import VarveSystem
 import VarveTraining
 
 extension NodeAPI {
@@ -33,10 +32,14 @@ extension NodeAPI {
                     let job = try node.jobs.start(
                         service: request.service,
                         try node.trainingWork(service: request.service)
-                    ) { try node.createTrainingSet(request, progress: $0) }
+                    ) { progress in
+                        let set = try node.createTrainingSet(request, progress: progress)
+                        return TrainingAnswer(set, format, node.answers)
+                    }
                     return .json(try node.jobs.status(job), status: .accepted)
                 }
-                return Self.answer(try node.createTrainingSet(request), format)
+                let set = try node.createTrainingSet(request, progress: Self.watcher(call.peer))
+                return TrainingAnswer(set, format, node.answers).response
             },
             Route("GET", "/v1/jobs", "Training sets that are built in the background") { _ in
                 .json(["jobs": .array(node.jobs.all())])
@@ -48,10 +51,12 @@ extension NodeAPI {
                 .json(try node.jobs.cancel($0.values[0]))
             },
             Route(
-                "GET", "/v1/jobs/*/set", "The set that was built, once; format=csv|arrow|arrows|parquet"
+                "GET", "/v1/jobs/*/set", "The set that was built, once, in the format that was asked for"
             ) { call in
-                let format = try Self.format(call)
-                return Self.answer(try node.jobs.take(call.values[0]), format)
+                let format = call.request.query("format") == nil ? nil : try Self.format(call)
+                return try node.jobs.take(
+                    call.values[0], format, keeps: call.request.method == "HEAD"
+                ).response
             },
             Route("GET", "/v1/training-sets", "Manifests of all training sets") { _ in
                 .json(["training_sets": .array(node.registry.registry.allManifests)])
@@ -69,7 +74,8 @@ extension NodeAPI {
                 "POST", "/v1/training-sets/*/verify",
                 "Builds a set again and compares every column with its manifest"
             ) { call in
-                let set = try node.reproduceTrainingSet(call.values[0], try Self.resources(call))
+                let set = try node.reproduceTrainingSet(
+                    call.values[0], try Self.resources(call), progress: Self.watcher(call.peer))
                 return .json([
                     "id": .string(set.manifest.id), "identical": .bool(true),
                     "rows": .integer(Int64(set.manifest.rowCount)),
@@ -87,14 +93,17 @@ extension NodeAPI {
                 "Builds a set again from its manifest: the same bytes, or an error"
             ) { call in
                 let format = try Self.format(call)
-                return Self.answer(
-                    try node.reproduceTrainingSet(call.values[0], try Self.resources(call)),
-                    format)
+                let set = try node.reproduceTrainingSet(
+                    call.values[0], try Self.resources(call), progress: Self.watcher(call.peer))
+                return TrainingAnswer(set, format, node.answers).response
             },
         ]
     }
 
-    private enum Format { case csv, arrow, arrowStream, parquet }
+    /// Gives a build up when whoever waits for it has gone.
+    private static func watcher(_ peer: HTTPPeer) -> TrainingSet.Watcher {
+        { _ in if peer.hasGone { throw TrainingError.cancelled } }
+    }
 
     private static func spine(_ call: Call) throws -> Node.SpineInput {
         let (label, delay) = (call.request.query("label"), call.request.query("label_delay"))
@@ -128,46 +137,12 @@ extension NodeAPI {
             memoryBytes: try positive("memory", 1...(1 << 50)))
     }
 
-    private static func format(_ call: Call) throws -> Format {
-        switch call.request.query("format") ?? "csv" {
-        case "csv": return .csv
-        case "arrow": return .arrow
-        case "arrows": return .arrowStream
-        case "parquet": return .parquet
-        case let other:
-            throw NodeError.badRequest("format is \"\(other)\", expected csv, arrow, arrows or parquet")
+    private static func format(_ call: Call) throws -> TrainingAnswer.Format {
+        let name = call.request.query("format") ?? TrainingAnswer.Format.csv.rawValue
+        guard let format = TrainingAnswer.Format(rawValue: name) else {
+            throw NodeError.badRequest(
+                "format is \"\(name)\", expected csv, arrow, arrows or parquet")
         }
-    }
-
-    private static func answer(_ set: TrainingSet, _ format: Format) -> HTTPResponse {
-        let manifest = set.manifest.id
-        switch format {
-        case .csv:
-            return HTTPResponse(
-                status: .ok,
-                headers: ["Content-Type": "text/csv", "Varve-Training-Set": manifest],
-                body: set.table.csv())
-        case .arrow:
-            return HTTPResponse(
-                status: .ok,
-                headers: [
-                    "Content-Type": "application/vnd.apache.arrow.file",
-                    "Varve-Training-Set": manifest,
-                ], body: ArrowFile.encode(set.table))
-        case .arrowStream:
-            return HTTPResponse(
-                status: .ok,
-                headers: [
-                    "Content-Type": "application/vnd.apache.arrow.stream",
-                    "Varve-Training-Set": manifest,
-                ], body: ArrowStream.encode(set.table))
-        case .parquet:
-            return HTTPResponse(
-                status: .ok,
-                headers: [
-                    "Content-Type": "application/vnd.apache.parquet",
-                    "Varve-Training-Set": manifest,
-                ], body: set.parquet(threads: ProcessEnvironment.coreCount))
-        }
+        return format
     }
 }

@@ -35,6 +35,7 @@ public final class HTTPClient {
     private let timeout: Duration
     private var socket: Socket?
     private var input: [UInt8] = []
+    private var buffer = [UInt8](repeating: 0, count: HTTPClient.readSize)
 
     private static let readSize = 64 << 10
 
@@ -73,6 +74,44 @@ public final class HTTPClient {
             // server may have done what it did not answer.
             guard wasConnected, method == "GET" || method == "HEAD" else { throw error }
             return try exchange(bytes, method)
+        }
+    }
+
+    /// Asks, and hands the body of a success over as it arrives, however large it is.
+    /// - Returns: the answer, which has a body only when it is no success.
+    public func download(
+        _ method: String, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
+        _ take: ([UInt8]) throws -> Void
+    ) throws -> HTTPResponse {
+        let bytes = HTTPRequest.encoded(
+            method: method, target: target, host: "\(host):\(port)", headers: headers, body: body)
+        var parser = HTTPResponseParser(isHead: method == "HEAD", bodyLimit: .max)
+        do {
+            let socket = try connected()
+            do {
+                _ = try socket.write(bytes.raw)
+            } catch {
+                throw HTTPClientError.connection(error)
+            }
+            while true {
+                var outcome = try parse(socket, &parser)
+                let piece: [UInt8]
+                do {
+                    piece = try parser.takeBody()
+                } catch {
+                    throw HTTPClientError.malformed("\(error)")
+                }
+                if !piece.isEmpty { try take(piece) }
+                if outcome == nil { outcome = try read(socket, &parser) }
+                guard let outcome else { continue }
+                if !outcome.keepsAlive { close() }
+                var response = outcome.response
+                if response.status.isSuccess { response.body = [] }
+                return response
+            }
+        } catch {
+            close()
+            throw error
         }
     }
 
@@ -134,34 +173,49 @@ public final class HTTPClient {
         _ socket: Socket, isHead: Bool
     ) throws(HTTPClientError) -> HTTPResponseParser.Outcome {
         var parser = HTTPResponseParser(isHead: isHead)
-        var buffer = [UInt8](repeating: 0, count: Self.readSize)
         while true {
-            do throws(HTTPError) {
-                let bytes = input
-                let (consumed, outcome) = try parser.consume(bytes.raw)
-                input.removeFirst(consumed)
-                if let outcome { return outcome }
-            } catch {
-                throw .malformed("\(socket.peer) does not speak HTTP: \(error)")
-            }
-            let found: Socket.ReadResult
+            if let outcome = try parse(socket, &parser) { return outcome }
+            if let outcome = try read(socket, &parser) { return outcome }
+        }
+    }
+
+    /// Has the parser take what is there.
+    private func parse(
+        _ socket: Socket, _ parser: inout HTTPResponseParser
+    ) throws(HTTPClientError) -> HTTPResponseParser.Outcome? {
+        do throws(HTTPError) {
+            let bytes = input
+            let (consumed, outcome) = try parser.consume(bytes.raw)
+            input.removeFirst(consumed)
+            return outcome
+        } catch {
+            throw .malformed("\(socket.peer) does not speak HTTP: \(error)")
+        }
+    }
+
+    /// Reads on; the response is whole if it ends where the connection does.
+    private func read(
+        _ socket: Socket, _ parser: inout HTTPResponseParser
+    ) throws(HTTPClientError) -> HTTPResponseParser.Outcome? {
+        let found: Socket.ReadResult
+        do {
+            found = try socket.read(into: &buffer, from: 0)
+        } catch {
+            throw .connection(error)
+        }
+        switch found {
+        case .bytes(let count):
+            input += buffer.prefix(count)
+            return nil
+        case .end, .wouldBlock:
+            let outcome: HTTPResponseParser.Outcome?
             do {
-                found = try socket.read(into: &buffer, from: 0)
+                outcome = try parser.finish()
             } catch {
-                throw .connection(error)
+                throw .malformed("\(error)")
             }
-            switch found {
-            case .bytes(let count): input += buffer.prefix(count)
-            case .end, .wouldBlock:
-                let outcome: HTTPResponseParser.Outcome?
-                do {
-                    outcome = try parser.finish()
-                } catch {
-                    throw .malformed("\(error)")
-                }
-                guard let outcome else { throw .closed(socket.peer) }
-                return outcome
-            }
+            guard let outcome else { throw .closed(socket.peer) }
+            return outcome
         }
     }
 }

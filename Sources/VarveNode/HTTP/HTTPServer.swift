@@ -1,3 +1,4 @@
+import Synchronization
 public import VarveProtocols
 public import VarveSystem
 
@@ -5,7 +6,7 @@ public import VarveSystem
 /// may wait for the disk; answers leave in the order of the requests of each connection.
 public final class HTTPServer: Sendable {
     /// Answers a request, on a worker thread.
-    public typealias Handler = @Sendable (HTTPRequest) -> HTTPResponse
+    public typealias Handler = @Sendable (HTTPRequest, HTTPPeer) -> HTTPResponse
 
     /// How the server is run.
     public struct Options: Sendable {
@@ -37,6 +38,7 @@ public final class HTTPServer: Sendable {
 
     private let loop: EventLoop
     private let pool: WorkerPool
+    private let readers: WorkerPool
     private let listening: Listening
     private let grace: Duration
 
@@ -50,22 +52,34 @@ public final class HTTPServer: Sendable {
         let loop = try EventLoop(name: "http", report: report)
         let pool = WorkerPool(
             name: "http", threads: options.workers, limit: options.waitingRequests)
+        // Bodies in pieces do not wait for requests. Each connection asks for one piece at most.
+        let readers = WorkerPool(
+            name: "bodies", threads: 2, limit: 2 * options.limits.connections)
         do {
             listening = try loop.listen(
                 host: options.host, port: options.port, limits: options.limits
-            ) { _ in HTTPService(pool: pool, bodyLimit: options.bodyBytes, handler: handler) }
+            ) { _ in
+                HTTPService(
+                    workers: HTTPWorkers(answers: pool, bodies: readers, handler: handler),
+                    bodyLimit: options.bodyBytes)
+            }
         } catch {
             loop.stop(grace: .zero)
             pool.stop()
+            readers.stop()
             throw error
         }
         self.loop = loop
         self.pool = pool
+        self.readers = readers
         grace = options.grace
     }
 
     /// Where it listens.
     public var port: UInt16 { listening.port }
+
+    /// Bytes of answers in memory that clients have not taken.
+    var heldAnswerBytes: Int { listening.heldAnswerBytes.load(ordering: .relaxed) }
 
     /// Adds what is known here to a node's metrics.
     func report(to metrics: NodeMetrics) { metrics.watch("http", listening) }
@@ -74,79 +88,6 @@ public final class HTTPServer: Sendable {
     public func stop() {
         loop.stop(grace: grace)
         pool.stop()
+        readers.stop()
     }
-}
-
-/// HTTP on the loop's thread.
-private final class HTTPService: ConnectionService {
-    private let pool: WorkerPool
-    private let bodyLimit: Int
-    private let handler: HTTPServer.Handler
-
-    init(pool: WorkerPool, bodyLimit: Int, handler: @escaping HTTPServer.Handler) {
-        self.pool = pool
-        self.bodyLimit = bodyLimit
-        self.handler = handler
-    }
-
-    func handler(for connection: Connection) -> any ConnectionHandler {
-        HTTPSession(pool: pool, bodyLimit: bodyLimit, handler: handler)
-    }
-
-    func woken() {}
-    func stopping() {}
-}
-
-/// One connection's HTTP.
-private final class HTTPSession: ConnectionHandler {
-    private let pool: WorkerPool
-    private let handler: HTTPServer.Handler
-    private var parser: HTTPRequestParser
-
-    init(pool: WorkerPool, bodyLimit: Int, handler: @escaping HTTPServer.Handler) {
-        self.pool = pool
-        self.handler = handler
-        parser = HTTPRequestParser(bodyLimit: bodyLimit)
-    }
-
-    func receive(_ bytes: RawSpan, on connection: Connection) -> Int {
-        var offset = 0
-        while connection.acceptsRequests {
-            do {
-                let rest = bytes.extracting(offset..<bytes.byteCount)
-                let (consumed, request) = try parser.consume(rest)
-                offset += consumed
-                guard let request else {
-                    if parser.takeContinue() { connection.answer(HTTPResponse.continueBytes) }
-                    return offset
-                }
-                take(request, connection)
-            } catch {
-                let response = HTTPResponse(status: error.status, text: "\(error)\n")
-                connection.answer(response.encoded(isHead: false, keepsAlive: false))
-                connection.closeAfterAnswers()
-                return bytes.byteCount
-            }
-        }
-        return offset
-    }
-
-    private func take(_ request: HTTPRequest, _ connection: Connection) {
-        let promised = connection.promise(cost: request.body.count + 1024)
-        let isHead = request.method == "HEAD"
-        let isAccepted = pool.submit { [handler] in
-            let response = handler(request)
-            promised.fulfil(response.encoded(isHead: isHead, keepsAlive: request.keepsAlive))
-        }
-        if !isAccepted {
-            let response = HTTPResponse(
-                status: .serviceUnavailable,
-                text: "too many requests wait to be answered; try again\n")
-            connection.fulfil(
-                promised, response.encoded(isHead: isHead, keepsAlive: request.keepsAlive))
-        }
-        if !request.keepsAlive { connection.closeAfterAnswers() }
-    }
-
-    func closed() {}
 }

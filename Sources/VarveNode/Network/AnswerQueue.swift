@@ -1,14 +1,16 @@
 import VarveBytes
 
 /// The answers of one connection: promised in the order of the requests, fulfilled in any order,
-/// written in the order of the promises.
+/// written in the order of the promises. An answer may come in parts.
 ///
-///     promises:   [ 7 ready ][ 8 open ][ 9 ready ][ 10 open ]
-///     output:     ...answer 5, answer 6, answer 7        9 waits for 8
+///     promises:   [ 8 open, a part ][ 9 ready ][ 10 open ]
+///     output:     ...answer 6, answer 7, part of 8        9 waits for 8
 struct AnswerQueue {
     private struct Promise {
         var cost: Int
-        var bytes: [UInt8]?
+        /// What was given of it and waits for answers before it.
+        var bytes: [UInt8] = []
+        var isWhole = false
     }
 
     private var promises: [Promise] = []
@@ -28,6 +30,9 @@ struct AnswerQueue {
     /// Bytes of answers that wait for one before them.
     private(set) var waitingBytes = 0
 
+    /// The number of the promise whose answer is written next; nil when there is none.
+    var front: UInt64? { promiseCount > 0 ? firstNumber : nil }
+
     /// Small answers are joined up to this size, to be written with one system call.
     private static let joinedBytes = 32 << 10
 
@@ -41,14 +46,14 @@ struct AnswerQueue {
     /// - Parameter cost: bytes that the request keeps in memory meanwhile.
     /// - Returns: its number.
     mutating func promise(cost: Int) -> UInt64 {
-        promises.append(Promise(cost: cost, bytes: nil))
+        promises.append(Promise(cost: cost))
         promisedBytes += cost
         return firstNumber + UInt64(promiseCount - 1)
     }
 
     /// Says anew what a promise costs, unless it has been kept.
     mutating func reprice(_ number: UInt64, cost: Int) {
-        guard let index = index(number), promises[index].bytes == nil else { return }
+        guard let index = index(number), !promises[index].isWhole else { return }
         promisedBytes += cost - promises[index].cost
         promises[index].cost = cost
     }
@@ -58,16 +63,28 @@ struct AnswerQueue {
         return head + Int(number - firstNumber)
     }
 
-    /// Keeps a promise. Each is kept once.
-    mutating func fulfil(_ number: UInt64, _ bytes: [UInt8]) {
-        guard let index = index(number), promises[index].bytes == nil else { return }
-        promises[index].bytes = bytes
+    /// Gives the next part of an answer.
+    mutating func extend(_ number: UInt64, _ bytes: [UInt8]) { give(number, bytes, isLast: false) }
+
+    /// Keeps a promise, by the whole answer or its last part. Each is kept once.
+    mutating func fulfil(_ number: UInt64, _ bytes: [UInt8]) { give(number, bytes, isLast: true) }
+
+    private mutating func give(_ number: UInt64, _ bytes: [UInt8], isLast: Bool) {
+        guard let index = index(number), !promises[index].isWhole else { return }
+        if promises[index].bytes.isEmpty {
+            promises[index].bytes = bytes
+        } else {
+            promises[index].bytes += bytes
+        }
+        promises[index].isWhole = isLast
         waitingBytes += bytes.count
-        while head < promises.count, let ready = promises[head].bytes {
-            promisedBytes -= promises[head].cost
-            promises[head].bytes = nil
+        while head < promises.count {
+            let ready = promises[head].bytes
+            promises[head].bytes = []
             waitingBytes -= ready.count
             append(ready)
+            guard promises[head].isWhole else { break }
+            promisedBytes -= promises[head].cost
             head += 1
             firstNumber += 1
         }
@@ -75,6 +92,15 @@ struct AnswerQueue {
             promises.removeFirst(head)
             head = 0
         }
+    }
+
+    /// Forgets all promises; what may be written stays.
+    mutating func breakOff() {
+        firstNumber += UInt64(promiseCount)
+        promises.removeAll()
+        head = 0
+        promisedBytes = 0
+        waitingBytes = 0
     }
 
     private mutating func append(_ bytes: [UInt8]) {

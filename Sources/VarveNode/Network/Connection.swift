@@ -50,6 +50,12 @@ public final class Connection {
     private var input: [UInt8] = []
     private var inputRange = 0..<0
     private var answers = AnswerQueue()
+    /// Where the parts of answers come from that are asked for one by one, by the answer's number.
+    private var sources: [UInt64: any AnswerSource] = [:]
+    /// Whether the next part was asked for.
+    private var isAsked = false
+    /// Whether the client sends nothing more.
+    private var hasEnded = false
     /// What the loop knows of `inputBytes` and of the answers' bytes.
     private var counted = (input: 0, output: 0)
     private var phase = Phase.open
@@ -68,6 +74,8 @@ public final class Connection {
         case closed
     }
 
+    /// The next part of an answer is asked for when fewer bytes wait for the client.
+    private static let partRoom = 256 << 10
     /// How long the client may take to close after everything was answered.
     private static let lingerTime = Duration.seconds(1)
 
@@ -146,11 +154,60 @@ public final class Connection {
     }
 
     func fulfil(_ number: UInt64, _ bytes: [UInt8]) {
+        if !sources.isEmpty, sources.removeValue(forKey: number) != nil { isAsked = false }
         let before = answers.promisedBytes
         answers.fulfil(number, bytes)
         loop.promisedBytes -= before - answers.promisedBytes
         count()
         loop.touch(self)
+    }
+
+    /// Gives the start of an answer; a source has the other parts. What the request kept in memory
+    /// is gone.
+    func begin(_ number: UInt64, _ bytes: [UInt8], _ source: any AnswerSource) {
+        guard phase == .open || phase == .closing else { return source.cancel() }
+        let before = answers.promisedBytes
+        answers.reprice(number, cost: 0)
+        loop.promisedBytes += answers.promisedBytes - before
+        sources[number] = source
+        answers.extend(number, bytes)
+        count()
+        loop.touch(self)
+    }
+
+    /// Gives the part of an answer that was asked for.
+    func extend(_ number: UInt64, _ bytes: [UInt8]) {
+        isAsked = false
+        answers.extend(number, bytes)
+        count()
+        loop.touch(self)
+    }
+
+    /// An answer ends here, whole or not, and the connection with it.
+    func breakOff(_ number: UInt64) {
+        guard sources[number] != nil, phase == .open || phase == .closing else { return }
+        sources[number] = nil
+        loop.promisedBytes -= answers.promisedBytes
+        answers.breakOff()
+        forgetSources()
+        phase = .closing
+        inputRange = 0..<0
+        count()
+        loop.touch(self)
+    }
+
+    private func forgetSources() {
+        for source in sources.values { source.cancel() }
+        sources = [:]
+    }
+
+    /// Asks for the next part of the answer that is being written, if it is one in parts.
+    private func askForMore() {
+        guard !sources.isEmpty, !isAsked, answers.outputBytes < Self.partRoom,
+            let number = answers.front, let source = sources[number]
+        else { return }
+        isAsked = true
+        source.askForMore()
     }
 
     /// Takes no more requests; closes once all that were taken are answered.
@@ -168,6 +225,10 @@ public final class Connection {
     func readable(isHungUp: Bool) {
         if phase == .closed { return }
         if isHungUp && !interest.contains(.read) { return close() }
+        guard interest.contains(.read) else {
+            end()
+            return loop.touch(self)
+        }
         // What comes is left where it is until there is room.
         if phase == .open, isLoopFull { return loop.touch(self) }
         makeRoom()
@@ -184,6 +245,7 @@ public final class Connection {
             case .end:
                 if phase == .lingering || isHungUp { return close() }
                 process()
+                end()
                 // Half a request will not become whole any more.
                 closeAfterAnswers()
             }
@@ -191,6 +253,12 @@ public final class Connection {
             return close()
         }
         loop.touch(self)
+    }
+
+    private func end() {
+        if hasEnded { return }
+        hasEnded = true
+        handler?.ended()
     }
 
     /// Hands the bytes that wait to the handler, while it may take requests.
@@ -236,11 +304,13 @@ public final class Connection {
         } catch {
             return close()
         }
+        askForMore()
         if phase == .open, isLoopFull { loop.starve(self) }
         if phase == .closing, answers.isEmpty { linger() }
         var wanted: Poller.Interest = []
         if phase == .lingering || acceptsRequests && !isLoopFull { wanted.insert(.read) }
         if answers.outputBytes > 0 { wanted.insert(.write) }
+        if phase == .closing, !hasEnded { wanted.insert(.end) }
         guard wanted != interest, phase != .closed else { return }
         interest = wanted
         do {
@@ -278,6 +348,7 @@ public final class Connection {
         phase = .closed
         loop.promisedBytes -= answers.promisedBytes
         answers = AnswerQueue()
+        forgetSources()
         inputRange = 0..<0
         count()
         loop.poller.remove(socket)
@@ -301,24 +372,4 @@ public final class Connection {
         let missing = max(LoopCore.bufferSize, inputRange.count + growth) - input.count
         if missing > 0 { input.append(contentsOf: repeatElement(0, count: missing)) }
     }
-}
-
-/// A promised answer, which any thread may give, once.
-public struct PromisedAnswer: Sendable {
-    let remote: RemoteConnection
-    let number: UInt64
-
-    /// Gives the answer. Nothing happens when the connection has gone.
-    public func fulfil(_ bytes: [UInt8]) {
-        remote.mailbox.send(.answer(connection: remote.connection, number: number, bytes))
-    }
-}
-
-/// A connection as other threads see it.
-struct RemoteConnection: Sendable {
-    let mailbox: LoopMailbox
-    let connection: UInt64
-
-    /// Closes the connection once all that was taken is answered.
-    func closeAfterAnswers() { mailbox.send(.close(connection: connection)) }
 }

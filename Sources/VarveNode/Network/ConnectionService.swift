@@ -15,6 +15,10 @@ extension ConnectionService {
     public func relieve() {}
 }
 
+extension ConnectionHandler {
+    public func ended() {}
+}
+
 /// A protocol's side of one connection.
 public protocol ConnectionHandler: AnyObject {
     /// Takes whole requests from the start of `bytes`, as long as the connection accepts them, and
@@ -23,6 +27,8 @@ public protocol ConnectionHandler: AnyObject {
     /// - Throws: when the bytes are not the protocol's: the connection is closed once all that was
     ///   taken is answered.
     func receive(_ bytes: RawSpan, on connection: Connection) throws -> Int
+    /// The client sends nothing more. It may still read, but most have gone.
+    func ended()
     /// The connection has gone.
     func closed()
 }

@@ -101,7 +101,12 @@ final class LoopCore {
         case .listen(let socket, let listening, let makeService):
             listen(socket, listening, makeService(timers))
         case .answer(let id, let number, let bytes): connections[id]?.fulfil(number, bytes)
+        case .begin(let id, let number, let bytes, let source):
+            guard let connection = connections[id] else { return source.cancel() }
+            connection.begin(number, bytes, source)
+        case .part(let id, let number, let bytes): connections[id]?.extend(number, bytes)
         case .close(let id): connections[id]?.closeAfterAnswers()
+        case .breakOff(let id, let number): connections[id]?.breakOff(number)
         case .stop(let grace): stop(grace)
         }
     }

@@ -8,7 +8,11 @@ final class LoopMailbox: Sendable {
     enum Message: Sendable {
         case listen(ListeningSocket, Listening, @Sendable (LoopTimers) -> any ConnectionService)
         case answer(connection: UInt64, number: UInt64, [UInt8])
+        /// The start of an answer whose other parts are asked for when there is room for them.
+        case begin(connection: UInt64, number: UInt64, [UInt8], any AnswerSource)
+        case part(connection: UInt64, number: UInt64, [UInt8])
         case close(connection: UInt64)
+        case breakOff(connection: UInt64, number: UInt64)
         case stop(grace: Duration)
     }
 

@@ -7,18 +7,19 @@ import VarveTraining
 ///
 ///     waiting --> running --> done | failed | cancelled
 ///
-/// A finished set waits to be fetched, for a while: it can always be made again from its manifest.
+/// A finished set waits to be fetched, for a while, in the format that was asked for, and in a file
+/// unless it is small: it can always be made again from its manifest.
 final class TrainingJobs: Sendable {
     /// Jobs that wait for their turn; further ones are refused.
     static let waitingMax = 16
     /// Jobs that are remembered after they ended.
     static let endedMax = 64
     /// Sets that are kept to be fetched; those of older jobs are let go.
-    static let setsMax = 2
+    static let setsMax = 8
 
     enum Phase: Sendable {
         case waiting, running
-        case done(TrainingSet?, manifest: String)
+        case done(TrainingAnswer?, manifest: String)
         case failed(any Error)
         case cancelled
 
@@ -81,7 +82,7 @@ final class TrainingJobs: Sendable {
     /// - Returns: the job's id.
     func start(
         service: String, _ work: Work,
-        _ build: @escaping @Sendable (@escaping TrainingSet.Watcher) throws -> TrainingSet
+        _ build: @escaping @Sendable (@escaping TrainingSet.Watcher) throws -> TrainingAnswer
     ) throws(NodeError) -> String {
         let id = state.withLock { state in
             state.count += 1
@@ -97,7 +98,7 @@ final class TrainingJobs: Sendable {
     }
 
     private func run(
-        _ id: String, _ build: (@escaping TrainingSet.Watcher) throws -> TrainingSet
+        _ id: String, _ build: (@escaping TrainingSet.Watcher) throws -> TrainingAnswer
     ) {
         let isWanted = state.withLock { state in
             var isWanted = false
@@ -111,8 +112,10 @@ final class TrainingJobs: Sendable {
         if !isWanted { return }
         let phase: Phase
         do {
-            let set = try build { [self] step in try note(step, id) }
-            phase = .done(set, manifest: set.manifest.id)
+            let answer = try build { [self] step in try note(step, id) }
+            answer.body.produce()
+            if let failure = answer.body.failure { throw failure }
+            phase = .done(answer, manifest: answer.manifest)
         } catch TrainingError.cancelled {
             phase = .cancelled
         } catch {
@@ -183,13 +186,25 @@ final class TrainingJobs: Sendable {
     func status(_ id: String) throws(NodeError) -> JSON { Self.json(try job(id)) }
 
     /// The set that a job built; it is let go.
+    /// - Parameters:
+    ///   - format: what it is expected to be written as; nil takes it as it is.
+    ///   - keeps: whether it is only looked at.
     /// - Throws: `NodeError.conflict` while it is not there, or when it was fetched; the error that
     ///   the build ended with.
-    func take(_ id: String) throws -> TrainingSet {
+    func take(
+        _ id: String, _ format: TrainingAnswer.Format?, keeps: Bool
+    ) throws -> TrainingAnswer {
         switch try job(id).phase {
-        case .done(let set?, let manifest):
-            state.withLock { $0.with(id) { $0.phase = .done(nil, manifest: manifest) } }
-            return set
+        case .done(let answer?, let manifest):
+            if let format, format != answer.format {
+                throw NodeError.badRequest(
+                    "\(id) was asked for as \(answer.format), not as \(format): give format= with"
+                        + " job=true, or reproduce \(manifest)")
+            }
+            if !keeps {
+                state.withLock { $0.with(id) { $0.phase = .done(nil, manifest: manifest) } }
+            }
+            return answer
         case .done(nil, let manifest):
             throw NodeError.conflict(
                 "the set of \(id) is not kept any more: reproduce \(manifest) instead")
@@ -227,9 +242,9 @@ final class TrainingJobs: Sendable {
             .init("rows_in_all", .integer(Int64(job.spineRows * job.work.views))),
         ]
         switch job.phase {
-        case .done(let set, let manifest):
+        case .done(let answer, let manifest):
             members.append(.init("training_set", .string(manifest)))
-            members.append(.init("is_kept", .bool(set != nil)))
+            members.append(.init("is_kept", .bool(answer != nil)))
         case .failed(let error): members.append(.init("error", .string("\(error)")))
         case .waiting, .running, .cancelled: break
         }

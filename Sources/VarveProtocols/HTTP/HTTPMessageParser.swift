@@ -80,6 +80,20 @@ struct HTTPMessageParser {
         }
     }
 
+    /// Whether first line and headers are whole.
+    var hasHead: Bool {
+        switch state {
+        case .firstLine, .fields: false
+        case .fixed, .chunkSize, .chunk, .chunkEnd, .trailer, .upToEnd, .done: true
+        }
+    }
+
+    /// Hands over what has come of the body; it counts no longer against the limit.
+    mutating func takeBody() -> [UInt8] {
+        defer { body = [] }
+        return body
+    }
+
     /// The connection has ended: whether that makes the message whole.
     mutating func finish() -> Bool {
         if case .upToEnd = state { state = .done }

@@ -14,6 +14,8 @@ public struct HTTPRequest: Sendable, Equatable {
     public var body: [UInt8]
     /// Whether the connection stays open after the answer.
     public var keepsAlive: Bool
+    /// Whether the answer may be chunked: clients of HTTP/1.0 do not know what that is.
+    public var takesChunks = true
 
     /// A name and a value of the query; without `=`, the value is empty.
     public struct QueryItem: Sendable, Equatable {

@@ -62,6 +62,7 @@ public struct HTTPRequestParser: Sendable {
             isOld
             ? message.headers.list("Connection", contains: "keep-alive")
             : !message.headers.list("Connection", contains: "close")
+        request.takesChunks = !isOld
         return request
     }
 

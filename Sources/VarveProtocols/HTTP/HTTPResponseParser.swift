@@ -5,12 +5,25 @@ public struct HTTPResponseParser: Sendable {
     private var message: HTTPMessageParser
     private let isHead: Bool
 
+    private let bodyLimit: Int
+
     /// A parser for the next response.
-    /// - Parameter isHead: whether HEAD was asked: the response has no body.
-    public init(isHead: Bool) {
+    /// - Parameters:
+    ///   - isHead: whether HEAD was asked: the response has no body.
+    ///   - bodyLimit: the largest body, bytes.
+    public init(isHead: Bool, bodyLimit: Int = HTTPLimits.responseBodyBytes) {
         self.isHead = isHead
-        message = HTTPMessageParser(bodyLimit: HTTPLimits.responseBodyBytes, isResponse: true)
+        self.bodyLimit = bodyLimit
+        message = HTTPMessageParser(bodyLimit: bodyLimit, isResponse: true)
         message.expectsNoBody = isHead
+    }
+
+    /// Hands over what has come of the body of a success, which the response will then lack.
+    public mutating func takeBody() throws(HTTPError) -> [UInt8] {
+        guard message.hasHead, try Self.statusLine(message.firstLine).status.isSuccess else {
+            return []
+        }
+        return message.takeBody()
     }
 
     /// Whether nothing of a response has arrived.
@@ -32,7 +45,7 @@ public struct HTTPResponseParser: Sendable {
             guard step.isDone else { return (consumed, nil) }
             let outcome = try outcome()
             if outcome.response.status.rawValue >= 200 { return (consumed, outcome) }
-            self = HTTPResponseParser(isHead: isHead)
+            self = HTTPResponseParser(isHead: isHead, bodyLimit: bodyLimit)
         }
     }
 

@@ -51,10 +51,11 @@ let trainingCommands = [
                 note("varve: cancelled; nothing was kept")
                 return ExitCode.failure
             }
-            let response = try session.send(
-                "GET", "/v1/jobs/\(job.text("job").asSegment)/set",
-                query: [("format", try format(of: out))])
-            try writeOutput(out, response.body)
+            let response = try OutputFile.with(out) { file in
+                try session.download("GET", "/v1/jobs/\(job.text("job").asSegment)/set") {
+                    try file.write($0)
+                }
+            }
             let id = response.headers["Varve-Training-Set"] ?? ""
             let manifest = try session.json("GET", "/v1/training-sets/\(id.asSegment)")
             if let path = invocation.value("report") { try writeReport(id, path, session) }
@@ -70,10 +71,12 @@ let trainingCommands = [
     ) { invocation in
         let out = try invocation.required("out")
         return try Session.with(invocation, needsFeatures: false) { session in
-            let response = try session.send(
-                "POST", "/v1/training-sets/\(invocation.positional[0].asSegment)/reproduce",
-                query: [("format", try format(of: out))])
-            try writeOutput(out, response.body)
+            _ = try OutputFile.with(out) { file in
+                try session.download(
+                    "POST", "/v1/training-sets/\(invocation.positional[0].asSegment)/reproduce",
+                    query: [("format", try format(of: out))]
+                ) { try file.write($0) }
+            }
             if out != "-", !invocation.wantsJSON {
                 show("\(out): identical to the manifest of \(invocation.positional[0])")
             }

@@ -53,7 +53,7 @@ final class TestNode {
     func send(_ method: String, _ target: String, _ body: [UInt8]) throws -> HTTPResponse {
         let request = try #require(
             HTTPRequest(method: method, target: target, headers: [:], body: body))
-        return api.respond(request)
+        return try api.respond(request).collected()
     }
 
     /// The answer to a request that succeeds.

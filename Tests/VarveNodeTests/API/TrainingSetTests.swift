@@ -1,6 +1,7 @@
 import Testing
 import VarveBytes
 import VarveFormats
+import VarveNode
 import VarveProtocols
 import VarveTestSupport
 
@@ -85,6 +86,32 @@ import VarveTestSupport
         let known = try node.json("GET", "/v1/training-sets")["training_sets"]?.arrayValue ?? []
         #expect(known.count == (isCancelled ? 1 : 2))
         #expect(try node.json("GET", "/v1/jobs")["jobs"]?.arrayValue?.count == 3)
+    }
+
+    @Test func `a job's set is as it was asked for, and looking at it does not take it`() throws {
+        try node.json("POST", "/v1/training-sets?service=risk&job=true&format=arrows", Self.spine)
+        _ = try end(of: "job-1")
+        let other = try node.failure("GET", "/v1/jobs/job-1/set?format=csv")
+        #expect(other.status == 400 && other.message.contains("as arrows, not as csv"))
+        let look = try #require(
+            HTTPRequest(method: "HEAD", target: "/v1/jobs/job-1/set", headers: [:], body: []))
+        let head = node.api.respond(look)
+        #expect(head.stream?.byteCount ?? 0 > 0)
+        let fetched = try node.send("GET", "/v1/jobs/job-1/set?format=arrows")
+        #expect(head.headers == fetched.headers)
+        #expect(try ArrowStream.decode(fetched.body.raw).rowCount == 2)
+        #expect(try node.failure("HEAD", "/v1/jobs/job-1/set").status == 409)
+    }
+
+    @Test func `a build whose client has gone is given up, and leaves no manifest`() throws {
+        let peer = HTTPPeer()
+        peer.leave()
+        let request = try #require(
+            HTTPRequest(
+                method: "POST", target: "/v1/training-sets?service=risk", headers: [:],
+                body: Array(Self.spine.utf8)))
+        #expect(node.api.respond(request, peer).status == .conflict)
+        #expect(try node.json("GET", "/v1/training-sets")["training_sets"]?.arrayValue == [])
     }
 
     @Test func `a stream is a spine with labels, and T lies before what they tell`() throws {

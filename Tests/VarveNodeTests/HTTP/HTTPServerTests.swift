@@ -10,9 +10,9 @@ import VarveTestSupport
 @Suite struct HTTPServerTests {
     private func server(
         _ options: HTTPServer.Options = HTTPServer.Options(),
-        _ handler: @escaping HTTPServer.Handler
+        _ handler: @escaping @Sendable (HTTPRequest) -> HTTPResponse
     ) throws -> HTTPServer {
-        try HTTPServer(options: options, report: { _ in }, handler: handler)
+        try HTTPServer(options: options, report: { _ in }) { request, _ in handler(request) }
     }
 
     private func echo() throws -> HTTPServer {
@@ -211,7 +211,7 @@ import VarveTestSupport
         var options = HTTPServer.Options()
         options.port = server.port
         let error = #expect(throws: SystemError.self) {
-            try HTTPServer(options: options, report: { _ in }) { _ in
+            try HTTPServer(options: options, report: { _ in }) { _, _ in
                 HTTPResponse(status: .ok, text: "")
             }
         }

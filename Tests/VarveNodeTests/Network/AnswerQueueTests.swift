@@ -23,8 +23,15 @@ import VarveTestSupport
                     answers[number] = answer
                     expected += answer
                 case 2 where !open.isEmpty:
-                    let number = open.remove(at: random.below(open.count))
-                    queue.fulfil(number, answers[number] ?? [])
+                    let place = random.below(open.count)
+                    let answer = answers[open[place]] ?? []
+                    // Some come in two parts, and others between them.
+                    if random.below(2) == 0, answer.count > 1 {
+                        queue.extend(open[place], Array(answer.prefix(answer.count / 2)))
+                        answers[open[place]] = Array(answer.dropFirst(answer.count / 2))
+                    } else {
+                        queue.fulfil(open.remove(at: place), answer)
+                    }
                 default:
                     let limit = random.below(50 << 10)
                     queue.flush { bytes in
@@ -43,6 +50,27 @@ import VarveTestSupport
             #expect(queue.isEmpty, "seed \(seed)")
             #expect(written == expected, "seed \(seed)")
         }
+    }
+
+    @Test func `what is broken off leaves what may be written, and takes nothing more`() {
+        var queue = AnswerQueue()
+        let numbers = (0..<3).map { _ in queue.promise(cost: 5) }
+        queue.extend(numbers[0], [1])
+        queue.extend(numbers[1], [2])
+        #expect(queue.front == numbers[0])
+        queue.breakOff()
+        queue.fulfil(numbers[0], [3])
+        queue.fulfil(numbers[2], [4])
+        #expect(queue.front == nil && queue.promisedBytes == 0 && queue.waitingBytes == 0)
+        let next = queue.promise(cost: 1)
+        #expect(next == numbers[2] + 1)
+        queue.fulfil(next, [5])
+        var written: [UInt8] = []
+        queue.flush { bytes in
+            written += bytes.copied()
+            return bytes.byteCount
+        }
+        #expect(written == [1, 5])
     }
 
     @Test func `a promise is kept once`() {

@@ -50,6 +50,70 @@ import VarveProtocols
         #expect(!found.keepsAlive)
     }
 
+    @Test func `a body in chunks comes back whole, and not at all when it is cut`() throws {
+        let pieces: [[UInt8]] = [[1], Array(repeating: 7, count: 300), Array("\r\n0\r\n".utf8)]
+        let head = HTTPResponse(status: .ok, headers: ["X": "y"], body: [])
+        var bytes = head.encodedHead(.chunked, keepsAlive: true)
+        for piece in pieces { bytes += HTTPFraming.chunked.framed(piece) }
+        bytes += HTTPFraming.chunked.end
+        for step in [1, 7, .max] {
+            let found = try #require(try response(bytes, step: step))
+            #expect(found.response.body == pieces.flatMap(\.self))
+            #expect(found.response.headers["Transfer-Encoding"] == "chunked")
+            #expect(found.response.headers["Content-Length"] == nil)
+            #expect(found.keepsAlive)
+        }
+        for end in 0..<bytes.count {
+            #expect(try response(Array(bytes[..<end])) == nil, "cut at \(end)")
+        }
+    }
+
+    @Test func `chunks have their size in hex before them`() {
+        let framed = HTTPFraming.chunked.framed(Array(repeating: UInt8(ascii: "a"), count: 26))
+        #expect(
+            String(decoding: framed, as: UTF8.self) == "1a\r\naaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+        #expect(String(decoding: HTTPFraming.chunked.end, as: UTF8.self) == "0\r\n\r\n")
+        for framing in [HTTPFraming.length(3), .connection] {
+            #expect(framing.framed([1, 2, 3]) == [1, 2, 3] && framing.end.isEmpty)
+        }
+    }
+
+    @Test func `clients of HTTP 1_0 get no chunks`() throws {
+        for (version, framing) in [("1.1", HTTPFraming.chunked), ("1.0", .connection)] {
+            var parser = HTTPRequestParser()
+            let text = "GET / HTTP/\(version)\r\nHost: a\r\n\r\n"
+            let bytes = Array(text.utf8)
+            let request = try #require(try parser.consume(bytes.raw).request)
+            #expect(HTTPFraming(nil, for: request) == framing)
+            #expect(HTTPFraming(5, for: request) == .length(5))
+        }
+        let head = HTTPResponse(status: .ok, headers: [:], body: [])
+            .encodedHead(.connection, keepsAlive: false)
+        #expect(
+            String(decoding: head, as: UTF8.self) == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+    }
+
+    @Test func `a body is taken as it comes, but for that of a failure`() throws {
+        for (status, taken, left) in [
+            (HTTPStatus.ok, Array("hello".utf8), [UInt8]()),
+            (.conflict, [], Array("hello".utf8)),
+        ] {
+            let bytes = HTTPResponse(status: status, text: "hello").encoded(
+                isHead: false, keepsAlive: true)
+            // The limit is for what was not taken.
+            var parser = HTTPResponseParser(isHead: false, bodyLimit: 5)
+            var (waiting, found) = ([UInt8](), [UInt8]())
+            for byte in bytes {
+                waiting.append(byte)
+                let (consumed, outcome) = try parser.consume(waiting.raw)
+                waiting.removeFirst(consumed)
+                found += try parser.takeBody()
+                if let outcome, status == .conflict { #expect(outcome.response.body == left) }
+            }
+            #expect(found == taken)
+        }
+    }
+
     @Test func `interim responses are read over, and 204 has no body`() throws {
         let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
         let found = try #require(try response(Array(text.utf8)))

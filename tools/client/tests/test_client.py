@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import varve
+from varve._encode import spine_csv
+from varve._http import Transport
 
 NOON = datetime(2013, 3, 9, 12, tzinfo=UTC)
 
@@ -336,15 +340,63 @@ def test_a_set_is_reproduced_and_fetched_again(node: varve.Client) -> None:
         node.get_training_set("ts-nope")
 
 
+def test_a_large_set_arrives_in_pieces(fresh: varve.Client) -> None:
+    apply(fresh, ArrivalDelay)
+    fresh.append(Departures, departures())
+    count = 200_000
+    rows = pa.table({
+        "time": [NOON + timedelta(hours=1)] * count, "origin": ["JFK", "LGA"] * (count // 2),
+        "distance": [float(n) for n in range(count)],
+    })  # fmt: skip
+    built = fresh.training_set(ArrivalDelay, rows)
+    table = built.to_arrow()
+    assert table["distance"].to_pylist() == rows["distance"].to_pylist()
+    assert table["airport_traffic.departures_1h"].num_chunks > 1
+    assert set(table["airport_traffic.departures_1h"].to_pylist()[::2]) == {2}
+    # What a client without this package does.
+    query = {"service": "arrival_delay", "format": "arrows", "basis": built.manifest.basis}
+    with httpx.stream(
+        "POST", f"{fresh.url}/v1/training-sets", params=query, content=spine_csv(rows), timeout=60
+    ) as answer:
+        assert answer.headers["transfer-encoding"] == "chunked"
+        assert answer.headers["varve-training-set"] == built.id
+        data = b"".join(answer.iter_bytes())
+    assert hashlib.sha256(data).hexdigest() == built.digest
+    assert sum(batch.num_rows for batch in pa.ipc.open_stream(data)) == count
+
+
+def test_a_set_that_is_cut_short_is_no_set() -> None:
+    head = b"HTTP/1.1 200 OK\r\nVarve-Training-Set: ts-1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sink = pa.BufferOutputStream()
+    table = pa.table({"time": list(range(1000))})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    whole = sink.getvalue().to_pybytes()
+    # In the middle of a batch, and where only the last chunk is missing.
+    for data in (whole[: len(whole) // 2], whole):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def answer(server: socket.socket = server, data: bytes = data) -> None:
+                connection, _ = server.accept()
+                with connection:
+                    asked = b""
+                    while not asked.endswith(b"\r\n\r\n1"):
+                        asked += connection.recv(1 << 16)
+                    connection.sendall(head + b"%x\r\n%s\r\n" % (len(data), data))
+
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            client = varve.Client(Transport(f"http://127.0.0.1:{server.getsockname()[1]}"))
+            with pytest.raises(varve.ConnectionFailed):
+                client._training_set(client._http.stream("POST", "v1", content=b"1"), None)
+            thread.join()
+
+
 def test_a_set_that_differs_is_not_reproduced() -> None:
     manifest = varve.Manifest("ts-1", "s", {}, "as-known", 1, 1, {}, "", "time", 1, (), (), {})
-    sink = pa.BufferOutputStream()
     table = pa.table({"time": [1]})
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    data = sink.getvalue().to_pybytes()
-    built = varve.TrainingSet(data, manifest, None, lambda id, spine: other)
-    other = varve.TrainingSet(data, manifest, None, lambda id, spine: other)
+    built = varve.TrainingSet(table, "aa", manifest, None, lambda id, spine: other)
+    other = varve.TrainingSet(table, "aa", manifest, None, lambda id, spine: other)
     assert built.reproduce() is other
     other.digest = "00"
     with pytest.raises(varve.NotReproduced, match="SHA-256 00"):

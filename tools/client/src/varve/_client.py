@@ -6,6 +6,8 @@ import os
 import re
 import time as clock
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
@@ -14,7 +16,7 @@ import pyarrow as pa
 
 from . import _encode as encode
 from ._frames import Frame, arrow_of, need, read_table
-from ._http import JSONObject, Transport
+from ._http import Body, JSONObject, Transport
 from ._node import NodeProcess
 from ._time import Duration, Moment, duration_text, rfc3339
 from .definitions import DefinitionsLike, Service, Stream, View, definition_of, document_of
@@ -64,6 +66,7 @@ Mode: TypeAlias = Literal["as-known", "as-corrected"]
 
 _LINE = re.compile(r"line (\d+): ")
 _BEFORE = re.compile(r"; (\d+) records before its batch were appended$")
+_READ_SIZE = 1 << 20
 _ARROW_FILES = (".arrow", ".feather", ".ipc", ".parquet", ".pq")
 
 
@@ -398,16 +401,16 @@ class Client:
             basis = str(basis) if isinstance(basis, int) else _position(basis)
         query = {
             "service": _name(service), "mode": mode, "basis": basis, "time": time,
-            "spine_stream": stream, "format": "arrow", "label": label,
+            "spine_stream": stream, "format": "arrows", "label": label,
             "label_delay": _span(label_delay), "gap": _span(gap), "memory": memory,
             "threads": threads,
             "split": ",".join(rfc3339(at, "a cutoff") for at in split) if split else None,
         }  # fmt: skip
         content_type = "text/csv" if body is not None else None
         if progress is None:
-            response = self._http.send(
+            answer = self._http.stream(
                 "POST", "v1", "training-sets", query=query, content=body,
-                content_type=content_type, patient=True,
+                content_type=content_type,
             )  # fmt: skip
         else:
             job = self._http.json(
@@ -415,10 +418,8 @@ class Client:
                 content_type=content_type, patient=True,
             )["job"]  # fmt: skip
             self._follow(job, progress)
-            response = self._http.send(
-                "GET", "v1", "jobs", job, "set", query={"format": "arrow"}, patient=True
-            )
-        return self._training_set(response.content, response.headers["varve-training-set"], table)
+            answer = self._http.stream("GET", "v1", "jobs", job, "set")
+        return self._training_set(answer, table)
 
     def _follow(self, job: str, progress: Callable[[dict[str, Any]], object]) -> None:
         pause = 0.01
@@ -453,18 +454,27 @@ class Client:
         """A training set's manifest."""
         return Manifest.from_json(self._http.json("GET", "v1", "training-sets", id))
 
-    def _training_set(self, data: bytes, id: str, spine: pa.Table | None) -> TrainingSet:
-        return TrainingSet(data, self.manifest(id), spine, self._reproduce)
+    def _training_set(
+        self, answer: AbstractContextManager[tuple[Any, Body]], spine: pa.Table | None
+    ) -> TrainingSet:
+        with answer as (headers, body):
+            # pyarrow takes a short read for the end: it is given a reader that fills its buffers.
+            with pa.ipc.open_stream(BufferedReader(body, _READ_SIZE)) as reader:
+                table = reader.read_all()
+            digest = body.digest()
+            id = headers["varve-training-set"]
+        return TrainingSet(table, digest, self.manifest(id), spine, self._reproduce)
 
     def _reproduce(self, id: str, spine: pa.Table | None) -> TrainingSet:
         try:
-            response = self._http.send(
-                "POST", "v1", "training-sets", id, "reproduce", query={"format": "arrow"},
-                patient=True,
-            )  # fmt: skip
+            return self._training_set(
+                self._http.stream(
+                    "POST", "v1", "training-sets", id, "reproduce", query={"format": "arrows"}
+                ),
+                spine,
+            )
         except _Conflict as error:
             raise NotReproduced(str(error), error.status, error.request) from None
-        return self._training_set(response.content, id, spine)
 
     def report(self, training_set: TrainingSet | Manifest | str) -> str:
         """A training set as a page of HTML, made by the node: leak meter and distributions."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -47,19 +50,43 @@ class Transport:
 
         A segment is one part of the path, escaped here; a query item that is None is left out.
         """
-        path = "/" + "/".join(quote(segment, safe="@:") for segment in segments)
-        headers = {}
+        path = _path(segments)
         if json_body is not None:
             content = json.dumps(json_body, ensure_ascii=False, allow_nan=False).encode()
             content_type = "application/json"
-        if content_type:
-            headers["Content-Type"] = content_type
-        params = {k: _text(v) for k, v in (query or {}).items() if v is not None}
-        try:
+        with self._failures(method, path):
             response = self._client.request(
-                method, path, params=params, content=content, headers=headers,
+                method, path, params=_params(query), content=content,
+                headers=_headers(content_type),
                 timeout=self.patient if patient else self.timeout,
             )  # fmt: skip
+        if not response.is_success:
+            _refuse(response, f"{method} {path}")
+        return response
+
+    @contextmanager
+    def stream(
+        self, method: str, *segments: str, query: Mapping[str, Any] | None = None,
+        content: bytes | None = None, content_type: str | None = None,
+    ) -> Iterator[tuple[httpx.Headers, Body]]:  # fmt: skip
+        """Sends a request whose answer is read while it arrives, however long that takes."""
+        path = _path(segments)
+        with (
+            self._failures(method, path),
+            self._client.stream(
+                method, path, params=_params(query), content=content,
+                headers=_headers(content_type), timeout=self.patient,
+            ) as response,
+        ):  # fmt: skip
+            if not response.is_success:
+                response.read()
+                _refuse(response, f"{method} {path}")
+            yield response.headers, Body(response)
+
+    @contextmanager
+    def _failures(self, method: str, path: str) -> Iterator[None]:
+        try:
+            yield
         except httpx.TimeoutException:
             raise errors.ConnectionFailed(
                 f"{self.url} did not answer {method} {path} in time; a longer time is given with"
@@ -67,9 +94,6 @@ class Transport:
             ) from None
         except httpx.TransportError as error:
             raise errors.ConnectionFailed(f"{self.url} does not answer: {error}") from None
-        if not response.is_success:
-            _refuse(response, f"{method} {path}")
-        return response
 
     def json(self, method: str, *segments: str, **options: Any) -> JSONObject:
         """Sends a request whose answer is a JSON object."""
@@ -84,6 +108,47 @@ class Transport:
                 response.status_code, f"{method} /{'/'.join(segments)}",
             )  # fmt: skip
         return document
+
+
+class Body(io.RawIOBase):
+    """The bytes of an answer while they arrive."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._pieces = response.iter_raw()
+        self._rest = b""
+        self._hash = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills a part of a buffer; 0 at the end."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+            self._hash.update(self._rest)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def digest(self) -> str:
+        """SHA-256 of the whole body; reads what is left, so that a missing end is noted."""
+        for piece in self._pieces:
+            self._hash.update(piece)
+        return self._hash.hexdigest()
+
+
+def _path(segments: Sequence[str]) -> str:
+    return "/" + "/".join(quote(segment, safe="@:") for segment in segments)
+
+
+def _params(query: Mapping[str, Any] | None) -> dict[str, str]:
+    return {k: _text(v) for k, v in (query or {}).items() if v is not None}
+
+
+def _headers(content_type: str | None) -> dict[str, str]:
+    return {"Content-Type": content_type} if content_type else {}
 
 
 def _text(value: Any) -> str:

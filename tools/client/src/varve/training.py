@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -247,17 +246,17 @@ class TrainingSet(Tabular):
 
     def __init__(
         self,
-        data: bytes,
+        table: pa.Table,
+        digest: str,
         manifest: Manifest,
         spine: pa.Table | None,
         again: Callable[[str, pa.Table | None], TrainingSet],
     ) -> None:
-        table = pa.ipc.open_file(pa.py_buffer(data)).read_all()
         self._table = restore(table, spine, manifest.time_column) if spine is not None else table
         self._spine = spine
         self._again = again
-        self.digest: str = hashlib.sha256(data).hexdigest()
-        """SHA-256 of the Arrow file that the node sent."""
+        self.digest: str = digest
+        """SHA-256 of the Arrow stream that the node sent."""
         self.manifest = manifest
 
     @property
