@@ -140,10 +140,10 @@ public struct TrainingSet: Sendable {
 }
 
 extension TrainingSet {
-    /// The set as a Parquet file, encoded on some threads. It is not compressed: the bytes are the
-    /// same with every version of liblz4.
-    public func parquet(threads: Int) -> [UInt8] {
-        ParquetFile.encode(table, .init(compression: .none)) { count, encode in
+    /// Hands the set over as a Parquet file, piece by piece, encoded on some threads. It is not
+    /// compressed: the bytes are the same with every version of liblz4.
+    public func parquet(threads: Int, _ write: ([UInt8]) throws -> Void) rethrows {
+        let map: ParquetFile.Mapping = { count, encode in
             let chunks = try? Parallel.map(count, threads: threads, name: "encode") {
             } _: { _, number in
                 encode(number)
@@ -151,5 +151,6 @@ extension TrainingSet {
             // Encoding does not fail.
             return chunks ?? (0..<count).map(encode)
         }
+        try ParquetFile.encode(table, .init(compression: .none), map: map, write)
     }
 }

@@ -44,6 +44,16 @@ extension ParquetFile {
     public static func encode(
         _ table: Table, _ options: Options = Options(), map: Mapping? = nil
     ) -> [UInt8] {
+        var file: [UInt8] = []
+        encode(table, options, map: map) { file += $0 }
+        return file
+    }
+
+    /// The same, handed over piece by piece.
+    public static func encode(
+        _ table: Table, _ options: Options = Options(), map: Mapping? = nil,
+        _ write: ([UInt8]) throws -> Void
+    ) rethrows {
         precondition(options.rowsPerGroup > 0, "\(options.rowsPerGroup) rows in a row group")
         table.checkInvariants()
         var metadata = ParquetMetadata()
@@ -68,26 +78,26 @@ extension ParquetFile {
         let count = starts.count * width
         let chunks = map?(count, encode) ?? (0..<count).map(encode)
         precondition(chunks.count == count, "\(chunks.count) chunks of \(count)")
-        var writer = ByteWriter(
-            capacity: chunks.reduce(1 << 16) { $0 + $1.pages.count } + 512 * count)
-        writer.raw(ParquetFormat.magic)
+        try write(ParquetFormat.magic)
+        var offset = ParquetFormat.magic.count
         for (group, start) in starts.enumerated() {
             var rowGroup = ParquetRowGroup()
             rowGroup.rowCount = Int64(min(options.rowsPerGroup, table.rowCount - start))
             for encoded in chunks[(group * width)..<((group + 1) * width)] {
                 var chunk = encoded.chunk
-                chunk.move(by: Int64(writer.count))
-                writer.raw(encoded.pages)
+                chunk.move(by: Int64(offset))
+                try write(encoded.pages)
+                offset += encoded.pages.count
                 rowGroup.totalSize += chunk.expandedSize
                 rowGroup.columns.append(chunk)
             }
             metadata.rowGroups.append(rowGroup)
         }
-        let footer = metadata.encoded()
-        writer.raw(footer)
-        writer.integer(UInt32(footer.count))
+        var writer = ByteWriter()
+        writer.raw(metadata.encoded())
+        writer.integer(UInt32(writer.count))
         writer.raw(ParquetFormat.magic)
-        return writer.bytes
+        try write(writer.bytes)
     }
 }
 

@@ -38,7 +38,7 @@ struct TrainingAnswer: Sendable {
             case .csv: try set.table.csv(body.write)
             case .arrow: try ArrowFile.encode(set.table, body.write)
             case .arrows: try ArrowStream.encode(set.table, body.write)
-            case .parquet: try body.write(set.parquet(threads: ProcessEnvironment.coreCount))
+            case .parquet: try set.parquet(threads: ProcessEnvironment.coreCount, body.write)
             }
         }
     }
