@@ -36,14 +36,17 @@ struct WindowBounds {
         let facts = lane.eventTimes.span.extracting(lane.start..<(lane.start + lane.count))
         var (lower, near) = (0, 0)
         for (row, time) in times.enumerated() {
-            let nearEdge = time.subtractingClamped(lag)
-            var farEdge = nearEdge.subtractingClamped(length)
-            if hop > 0 {
-                farEdge = farEdge.subtractingClamped(farEdge.flooredDivision(by: hop).remainder)
+            let (nearEdge, isBeforeTime) = time.subtractingReportingOverflow(lag)
+            var (farEdge, isOpen) = nearEdge.subtractingReportingOverflow(length)
+            if hop > 0, !isOpen {
+                (farEdge, isOpen) = farEdge.subtractingReportingOverflow(
+                    farEdge.flooredDivision(by: hop).remainder)
             }
-            farEdge = farEdge.subtractingClamped(-reach)
+            farEdge = isOpen ? .min : farEdge.subtractingClamped(-reach)
             var top = ends[row]
-            if lag != 0 {
+            if isBeforeTime {
+                top = 0
+            } else if lag != 0 {
                 let edge = nearEdge.subtractingClamped(-reach)
                 while near < facts.count, facts[near] < edge { near += 1 }
                 top = min(near, top)
