@@ -31,6 +31,17 @@ int chw_getrandom(void *bytes, size_t length);
 // stay with the process.
 void chw_keep_freed_blocks(int mapped, int kept);
 
+// Whether the kernel gives huge pages to those who ask for them, and to nobody else.
+int chw_gives_huge_pages_on_request(void);
+
+// Becomes the same program anew, with the same arguments and an environment variable set. Returns
+// only where that fails, with the variable set.
+void chw_restart(char *const *arguments, const char *name, const char *value);
+
+// Asks the processor to bring the cache line of an address nearer. Nothing is read: any address
+// will do.
+static inline void chw_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 static const uint32_t CHW_EPOLL_IN = EPOLLIN;
 static const uint32_t CHW_EPOLL_OUT = EPOLLOUT;
 // Both directions are closed, or the connection is broken.
