@@ -165,35 +165,6 @@ import VarveTestSupport
         }
     }
 
-    @Test(arguments: 0..<4 as Range<UInt64>)
-    func `what is fetched beforehand changes no answer`(seed: UInt64) throws {
-        var generator = SplitMix64(seed: seed + 300)
-        let view = try Self.view(&generator, includesCutoff: false)
-        var state = ViewState(ViewPlan(view, stream: Self.stream), shardBits: 2)
-        let keys = [Value.string("a"), .string("b"), .string("never")].compactMap { EntityKey([$0]) }
-        let visibility = Visibility(cutoff: Timestamp(microseconds: 30))
-        for index in 0..<50 {
-            let expected = keys.map { state.read($0, visibility) }
-            var bytes = ByteWriter()
-            state.write(to: &bytes)
-            for step in Foresight.allCases {
-                // Of every shard, also those that the hash does not lead to.
-                for shard in state.shards {
-                    for key in keys { shard.foresee(key.hash, step) }
-                    shard.foresee(generator.next(), step)
-                }
-            }
-            var after = ByteWriter()
-            state.write(to: &after)
-            #expect(after.bytes == bytes.bytes)
-            for (key, row) in zip(keys, expected) {
-                let found = state.read(key, visibility)
-                #expect(zip(found, row).allSatisfy { $0.isIdentical(to: $1) })
-            }
-            Self.apply(Self.fact(&generator, position: Int64(index)), to: &state)
-        }
-    }
-
     @Test(arguments: 0..<6 as Range<UInt64>)
     func `extreme times, numbers and texts are answered as the set semantics answer`(
         seed: UInt64
