@@ -182,7 +182,8 @@ public final class Log: Sendable {
         }
     }
 
-    /// Appends what waits, writes a tick, and gives the directory up. Reading goes on to work.
+    /// Appends what waits, writes a tick, seals a large segment, and gives the directory up. Reading
+    /// goes on to work.
     public func close() throws(LogError) {
         appender.stop()
         thread.join()

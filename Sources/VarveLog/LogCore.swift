@@ -199,6 +199,21 @@ public struct LogCore: Sendable {
         }
     }
 
+    /// What comes before a clean stop: a tick, and the end of a segment that would take long to
+    /// read at the next start.
+    public mutating func finish() throws(AppendError) {
+        try tick()
+        do {
+            let outcome = try writer.finish(now: clock.now())
+            state.publish(outcome.additions, commit: writer.commit)
+        } catch {
+            // Without space the segment is read at the next start.
+            if case .outOfSpace = error { return }
+            state.fail(error)
+            throw error
+        }
+    }
+
     /// Does one piece of work beside appending, if there is one: the footer of an ended segment, or
     /// the next segment made ready. A log with threads does this by itself.
     /// - Returns: whether something was done.

@@ -147,7 +147,7 @@ final class FactStore: Sendable {
     func drop(view: Int) {
         state.withLock { state in
             for piece in state.pieces.indices where !state.pieces[piece].isEmpty {
-                state.pieces[piece][view] = .memory(.none)
+                state.pieces[piece][view] = .memory(.none())
             }
         }
     }

@@ -20,6 +20,8 @@ struct TrainingSweep {
     let threads: Int
     let memory: TrainingSet.MemoryLimit?
     let progress: TrainingSet.Watcher
+    /// Partitions at most: each is to fit a core's cache.
+    var partitionsMax = 512
 
     /// What came out, one element for each column of the service.
     struct Result {
@@ -47,11 +49,35 @@ struct TrainingSweep {
         var joined: [FeatureCells]
     }
 
+    /// The rows of the spine by the keys of views, each key's put together once.
+    private struct KeyedSpine {
+        let table: Table
+        let timeColumn: String
+        private var known: [(key: [String], rows: KeyedRows)] = []
+
+        init(table: Table, timeColumn: String) {
+            self.table = table
+            self.timeColumn = timeColumn
+        }
+
+        mutating func rows(by key: [String]) -> KeyedRows {
+            if let found = known.first(where: { $0.key == key }) { return found.rows }
+            let times = (table[timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
+            let rows = KeyedRows(key.compactMap { table[$0] }, times: times)
+            known.append((key, rows))
+            return rows
+        }
+    }
+
     private var columns: [ServiceDefinition.Feature] { plan.service.features }
 
     func run() throws -> Result {
         let spill = try self.spill()
-        let none = columns.map { FeatureCells(type: $0.field.type, count: spine.rowCount) }
+        // Cells of views come whole from their sweeps.
+        let none = columns.map { column in
+            if case .view = column { return FeatureCells(type: column.field.type, count: 0) }
+            return FeatureCells(type: column.field.type, count: spine.rowCount)
+        }
         let zeros = Array(repeating: 0, count: columns.count)
         var result = Result(cells: none, leaks: zeros, latestDiffers: zeros)
         let hasOnDemand = columns.contains { if case .onDemand = $0 { true } else { false } }
@@ -64,10 +90,11 @@ struct TrainingSweep {
             let name = definitions.views[column.view].streamName
             if !streams.contains(name) { streams.append(name) }
         }
+        var keyed = KeyedSpine(table: spine.table, timeColumn: spine.timeColumn)
         for stream in streams {
             try sweep(
                 stream, wanted.filter { definitions.views[$0.view].streamName == stream },
-                spill, &ways, &result)
+                &keyed, spill, &ways, &result)
         }
         result.cells = ways.chosen
         fillInputs(&result)
@@ -103,16 +130,16 @@ struct TrainingSweep {
 }
 
 extension TrainingSweep {
-    /// Partitions at most: each is to fit a core's cache.
-    private static let partitionsMax = 512
     /// Positions of the log that are read as one piece.
     private static let positionsPerPiece: Int64 = 100_000
+    /// Rows of files that are read as one piece, about: the more, the longer the runs of facts that
+    /// a partition finds side by side.
+    private static let rowsPerPiece = 500_000
 
     private func sweep(
-        _ name: String, _ wanted: [ViewColumn], _ spill: FactStore.Spill?, _ ways: inout Ways,
-        _ result: inout Result
+        _ name: String, _ wanted: [ViewColumn], _ keyed: inout KeyedSpine,
+        _ spill: FactStore.Spill?, _ ways: inout Ways, _ result: inout Result
     ) throws {
-        let times = spineTimes()
         var views: [(view: ViewDefinition, columns: [ViewColumn], rows: KeyedRows, shift: Int)] = []
         for column in wanted {
             let view = definitions.views[column.view]
@@ -120,11 +147,9 @@ extension TrainingSweep {
                 views[index].columns.append(column)
                 continue
             }
-            let rows =
-                views.first { $0.view.entity.map(\.name) == view.entity.map(\.name) }?.rows
-                ?? KeyedRows(view.entity.compactMap { spine.table[$0.name] }, times: times)
+            let rows = keyed.rows(by: view.entity.map(\.name))
             var shift = 0
-            while rows.keys.count >> shift > Self.partitionsMax { shift += 1 }
+            while rows.keys.count >> shift > partitionsMax { shift += 1 }
             views.append((view, [column], rows, shift))
         }
         guard let first = views.first else { return }
@@ -152,10 +177,6 @@ extension TrainingSweep {
             store.drop(view: index)
             try place(answers, request, view.columns, &ways, &result)
         }
-    }
-
-    private func spineTimes() -> [Int64] {
-        (spine.table[spine.timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
     }
 
     /// Puts the answers of all partitions in the order of the spine, column by column.
@@ -200,7 +221,7 @@ extension TrainingSweep {
 extension TrainingSweep {
     /// Where a stretch of facts is read from.
     private enum Piece: Sendable {
-        case file(String, end: Position)
+        case files([(path: String, end: Position)])
         case log(Range<Position>)
         case table(Table, replaced: [Int64], unreadable: Int)
     }
@@ -223,14 +244,40 @@ extension TrainingSweep {
         }
         return try offline.reading(stream.name) { files in
             guard let unreadable = unreadable(in: files, stream),
-                try files.paths.allSatisfy({ try offline.holds($0, stream) })
+                let pieces = try filePieces(files, stream, offline, isLimited: spill != nil)
             else { return try read(logPieces(stream, from: Position(0)), stream, readers, spill) }
             var facts = try read(
-                zip(files.paths, files.ends).map { .file($0, end: $1) }
-                    + logPieces(stream, from: files.end), stream, readers, spill)
+                pieces + logPieces(stream, from: files.end), stream, readers, spill)
             facts.unreadable += unreadable
             return facts
         }
+    }
+
+    /// Files put together until they have rows enough; nil when one is of another definition.
+    /// - Parameter isLimited: memory is, so that each file is a piece.
+    private func filePieces(
+        _ files: OfflineStore.Files, _ stream: StreamDefinition, _ offline: OfflineStore,
+        isLimited: Bool
+    ) throws -> [Piece]? {
+        var counts: [Int] = []
+        for path in files.paths {
+            guard let count = try offline.rows(of: path, for: stream) else { return nil }
+            counts.append(count)
+        }
+        // Some pieces for each thread, so that none is left alone with a long one.
+        let wanted = min(Self.rowsPerPiece, counts.reduce(0, +) / (8 * max(1, threads)))
+        var pieces: [Piece] = []
+        var group: [(path: String, end: Position)] = []
+        var rows = 0
+        for (index, count) in counts.enumerated() {
+            group.append((files.paths[index], files.ends[index]))
+            rows += count
+            if isLimited || rows >= wanted || index == counts.count - 1 {
+                pieces.append(.files(group))
+                (group, rows) = ([], 0)
+            }
+        }
+        return pieces
     }
 
     /// How many records below the basis files leave out; nil when only the log can tell: some were
@@ -271,26 +318,28 @@ extension TrainingSweep {
         let progress = progress
         let unreadable = try Parallel.map(pieces.count, threads: threads, name: "facts") {
         } _: { _, number -> Int in
-            var table = Table()
-            var replaced: [Int64] = []
+            var sources: [FactReader.Records] = []
             var unreadable = 0
-            var bound: Int64? = basis.value
             switch pieces[number] {
-            case .file(let path, let end):
-                if end <= basis { bound = nil }
-                let columns = bound == nil ? fields : fields.union(["_position"])
-                if let offline { table = try offline.table(path, columns: columns) }
+            case .files(let files):
+                guard let offline else { break }
+                for file in files {
+                    let bound = file.end <= basis ? nil : basis.value
+                    let columns = bound == nil ? fields : fields.union(["_position"])
+                    let table = try offline.table(file.path, columns: columns)
+                    sources.append(FactReader.Records(table, basis: bound))
+                }
             case .log(let range):
                 let rows = try StreamRows.read(log, stream, range)
-                (table, unreadable) = (rows.table, rows.unreadable)
-                bound = nil
+                sources.append(FactReader.Records(rows.table, basis: nil))
+                unreadable = rows.unreadable
             case .table(let all, let ends, let left):
-                (table, replaced, unreadable) = (all, ends, left)
+                sources.append(FactReader.Records(all, basis: basis.value, replaced: ends))
+                unreadable = left
             }
-            try progress(.facts(table.rowCount, stream: stream.name))
-            try store.put(
-                number,
-                readers.map { $0.batch(table, basis: bound, replaced: replaced) })
+            let count = sources.reduce(0) { $0 + $1.table.rowCount }
+            try progress(.facts(count, stream: stream.name))
+            try store.put(number, readers.map { $0.batch(sources) })
             return unreadable
         }
         return Facts(store: store, unreadable: unreadable.reduce(0, +))

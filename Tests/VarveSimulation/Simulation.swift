@@ -59,6 +59,7 @@ public struct Simulation {
         clock = ManualClock(Timestamp(microseconds: 1_700_000_000_000_000))
         options.segmentBytes = Int64(random.pick([1500, 4 << 10, 16 << 10, 64 << 10]))
         options.reserveBytes = Int64(random.pick([512, 4 << 10, 20_000]))
+        options.closeBytes = Int64(random.pick([1, 800, 1 << 20]))
         options.ignoresChecksums = bug == .ignoreChecksum
         largestValue = random.pick([100, 1000, 6000])
     }
@@ -182,7 +183,10 @@ public struct Simulation {
             case 0:
                 // A log that stopped or has no space cannot promise; it still lets go.
                 var core = core
-                if core.reader.failure == nil { try? core.tick() }
+                if core.reader.failure == nil {
+                    try? core.finish()
+                    if random.chance(50) { while (try? core.keep()) == true {} }
+                }
                 if system.downBy == nil { core.release() }
                 if system.downBy == nil, random.chance(50) { system.stop(.powerLoss) }
             case 1: system.stop(.powerLoss)

@@ -27,13 +27,16 @@ import VarveTestSupport
                 let twin = PointInTimeReplay(
                     fold: fold, plan: plan, spine: spine, mode: mode, basis: basis
                 ).run(threads: 1) { _ in }
-                for threads in [1, 3] {
+                // Each entity alone, all together, some together.
+                for (threads, partitions) in [(1, 512), (1, 1), (3, 2)] {
                     let result = try TrainingSweep(
                         log: log.log, offline: nil, definitions: history.definitions, plan: plan,
                         spine: spine, mode: mode, basis: Position(basis), threads: threads,
-                        memory: nil, progress: { _ in }
+                        memory: nil, progress: { _ in }, partitionsMax: partitions
                     ).run()
-                    Self.expect(result, twin, plan, "seed \(seed), basis \(basis), \(mode)")
+                    Self.expect(
+                        result, twin, plan,
+                        "seed \(seed), basis \(basis), \(mode), \(partitions) partitions")
                 }
             }
         }
@@ -53,11 +56,11 @@ import VarveTestSupport
         let spine = try Self.spine(history, plan, rows: 50)
         for basis in [log.log.commitPosition.value, 40] {
             for mode in TrainingMode.allCases {
-                let results = try [nil, store].map { offline in
+                let results = try [(nil, 512), (store, 3)].map { offline, partitions in
                     try TrainingSweep(
                         log: log.log, offline: offline, definitions: history.definitions,
                         plan: plan, spine: spine, mode: mode, basis: Position(basis), threads: 2,
-                        memory: nil, progress: { _ in }
+                        memory: nil, progress: { _ in }, partitionsMax: partitions
                     ).run()
                 }
                 for (index, column) in plan.columns.enumerated() {

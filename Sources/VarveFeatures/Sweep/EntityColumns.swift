@@ -17,7 +17,8 @@ struct EntityColumns {
         do {
             var starts = starts.mutableSpan
             for part in parts {
-                let numbers = part.batch.entities.span.extracting(part.range)
+                let entities = part.batch.entities
+                let numbers = entities.span.extracting(part.range)
                 for index in numbers.indices { starts[Int(numbers[index] - first) + 1] += 1 }
             }
         }
@@ -30,7 +31,8 @@ struct EntityColumns {
         do {
             var next = next.mutableSpan
             for part in parts {
-                let numbers = part.batch.entities.span.extracting(part.range)
+                let entities = part.batch.entities
+                let numbers = entities.span.extracting(part.range)
                 for index in numbers.indices {
                     let entity = Int(numbers[index] - first)
                     targets.append(Int32(truncatingIfNeeded: next[entity]))
@@ -39,16 +41,11 @@ struct EntityColumns {
             }
         }
         eventTimes = Self.placed(parts, targets, zero: 0) { $0.eventTimes }
-        var facts = Array(repeating: Int32(0), count: count)
-        for (fact, target) in targets.enumerated() {
-            facts[Int(target)] = Int32(truncatingIfNeeded: fact)
-        }
+        var facts = Self.inverted(targets)
         for entity in 0..<entities.count {
             TimeOrder.sort(&eventTimes, &facts, starts[entity]..<starts[entity + 1])
         }
-        for (place, fact) in facts.enumerated() {
-            targets[Int(fact)] = Int32(truncatingIfNeeded: place)
-        }
+        targets = Self.inverted(facts)
         knownTimes = Self.placed(parts, targets, zero: 0) { $0.knownTimes }
         let hasReplaced = parts.contains { !$0.batch.replacedTimes.isEmpty }
         replacedTimes =
@@ -68,6 +65,19 @@ struct EntityColumns {
             }
             return values
         }
+    }
+
+    /// Where each number from 0 on stands.
+    private static func inverted(_ numbers: [Int32]) -> [Int32] {
+        var places = Array(repeating: Int32(0), count: numbers.count)
+        do {
+            var places = places.mutableSpan
+            let numbers = numbers.span
+            for place in numbers.indices {
+                places[Int(numbers[place])] = Int32(truncatingIfNeeded: place)
+            }
+        }
+        return places
     }
 
     /// The values of all facts, each at its target; those of batches that have none are `zero`.
@@ -95,23 +105,25 @@ struct EntityColumns {
         return result
     }
 
-    /// Gives a lane the facts of one entity: shared where it leaves none out, else copied.
-    func load(_ sweep: inout LaneSweep, _ lane: Int, _ range: Range<Int>) {
+    /// Gives a lane the facts of all entities: shared where it leaves none out, else copied.
+    func load(_ sweep: inout LaneSweep, _ lane: Int) {
         let absent = FactState.absent.byte
-        let states = lanes[lane].states
-        guard !states.isEmpty, states[range].contains(absent) else {
-            if !sweep.isShared {
-                sweep.eventTimes = eventTimes
-                sweep.knownTimes = knownTimes
-                sweep.replacedTimes = replacedTimes
-                sweep.values = lanes[lane]
-                sweep.isShared = true
-            }
-            (sweep.start, sweep.count) = (range.lowerBound, range.count)
+        let values = lanes[lane]
+        sweep.isShared = !values.states.contains(absent)
+        if sweep.isShared {
+            sweep.starts = starts
+            sweep.eventTimes = eventTimes
+            sweep.knownTimes = knownTimes
+            sweep.replacedTimes = replacedTimes
+            sweep.values = values
             return
         }
-        let values = lanes[lane]
-        let kept = range.filter { values.states[$0] != absent }
+        let kept = values.states.indices.filter { values.states[$0] != absent }
+        var next = 0
+        sweep.starts = starts.map { start in
+            while next < kept.count, kept[next] < start { next += 1 }
+            return next
+        }
         sweep.eventTimes = kept.map { eventTimes[$0] }
         sweep.knownTimes = kept.map { knownTimes[$0] }
         sweep.replacedTimes = replacedTimes.isEmpty ? [] : kept.map { replacedTimes[$0] }
@@ -119,7 +131,5 @@ struct EntityColumns {
             states: kept.map { values.states[$0] },
             words: values.words.isEmpty ? [] : kept.map { values.words[$0] },
             texts: values.texts.isEmpty ? [] : kept.map { values.texts[$0] })
-        sweep.isShared = false
-        (sweep.start, sweep.count) = (0, kept.count)
     }
 }

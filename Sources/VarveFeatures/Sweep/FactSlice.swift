@@ -60,12 +60,12 @@ public struct FactSlice: Sendable {
             for _ in 0..<count { times.append(try reader.integer()) }
             return times
         }
-        var batch = FactBatch(lanes: [])
-        batch.entities.reserveCapacity(count)
-        for _ in 0..<count { batch.entities.append(try reader.integer()) }
-        batch.eventTimes = try times()
-        batch.knownTimes = try times()
-        if hasReplaced { batch.replacedTimes = try times() }
+        var entities: [Int32] = []
+        entities.reserveCapacity(count)
+        for _ in 0..<count { entities.append(try reader.integer()) }
+        let (eventTimes, knownTimes) = (try times(), try times())
+        let replacedTimes = hasReplaced ? try times() : []
+        var read: [LaneValues] = []
         for _ in 0..<lanes {
             var lane = LaneValues()
             let parts = try reader.integer(UInt8.self)
@@ -80,8 +80,11 @@ public struct FactSlice: Sendable {
                     lane.texts.append(try reader.text(length))
                 }
             }
-            batch.lanes.append(lane)
+            read.append(lane)
         }
+        let batch = FactBatch(
+            entities: entities, eventTimes: eventTimes, knownTimes: knownTimes,
+            replacedTimes: replacedTimes, lanes: read, starts: [0, count])
         self.init(batch, 0..<count)
     }
 }

@@ -226,37 +226,44 @@ public struct KeyTable: Sendable {
 public struct KeyedRows: Sendable {
     public let keys: KeyTable
     /// Rows that have a key.
-    public private(set) var order: [Int32]
+    public let order: [Int32]
     /// T of each of `order`.
-    public private(set) var times: [Int64]
+    public let times: [Int64]
     /// Where the rows of each key begin in `order`, and where the last ones end.
-    public private(set) var starts: [Int]
+    public let starts: [Int]
     /// Rows whose key has a null.
     public let keyless: [Int32]
 
     /// - Parameter times: T of every row.
     public init(_ columns: [Column], times all: [Int64]) {
-        keys = KeyTable(columns, rows: all.count)
-        starts = Array(repeating: 0, count: keys.count + 1)
+        let keys = KeyTable(columns, rows: all.count)
+        var starts = Array(repeating: 0, count: keys.count + 1)
         for number in keys.numbers where number >= 0 { starts[Int(number) + 1] += 1 }
         for key in 0..<keys.count { starts[key + 1] += starts[key] }
-        order = Array(repeating: 0, count: starts[keys.count])
-        times = Array(repeating: 0, count: order.count)
-        var next = starts
+        var order = Array(repeating: Int32(0), count: starts[keys.count])
+        var times = Array(repeating: Int64(0), count: order.count)
         var keyless: [Int32] = []
-        for (row, number) in keys.numbers.enumerated() {
-            guard number >= 0 else {
-                keyless.append(Int32(row))
-                continue
+        do {
+            var next = starts
+            var places = next.mutableSpan
+            var orders = order.mutableSpan
+            var ordered = times.mutableSpan
+            let (numbers, all) = (keys.numbers.span, all.span)
+            for row in numbers.indices {
+                guard numbers[row] >= 0 else {
+                    keyless.append(Int32(truncatingIfNeeded: row))
+                    continue
+                }
+                let place = places[Int(numbers[row])]
+                places[Int(numbers[row])] = place + 1
+                orders[place] = Int32(truncatingIfNeeded: row)
+                ordered[place] = all[row]
             }
-            let place = next[Int(number)]
-            next[Int(number)] += 1
-            order[place] = Int32(row)
-            times[place] = all[row]
         }
-        self.keyless = keyless
         for key in 0..<keys.count {
             TimeOrder.sort(&times, &order, starts[key]..<starts[key + 1])
         }
+        (self.keys, self.order, self.times) = (keys, order, times)
+        (self.starts, self.keyless) = (starts, keyless)
     }
 }

@@ -1,21 +1,21 @@
 import VarveBytes
 
-/// One lane of one entity while its rows are swept: the facts that are not left out of the lane, in
-/// order of (event time, position), and what lets a window over them be answered without walking it.
+/// One lane of a partition while its rows are swept: the facts that are not left out of the lane,
+/// by entity and each entity's in order of (event time, position), and what lets a window over them be
+/// answered without walking it. Windows are ranges of facts of one entity.
 ///
 /// The facts of a window fall into two parts. Up to a *settled* bound every fact's fate is known
 /// before T: it counts, or it was replaced. Beyond it, facts that are not known yet lie between
 /// others that are; those few are looked at one by one. Both bounds only move forward with T.
 struct LaneSweep {
-    // The facts from `start` on; shared with the partition where the lane leaves none out.
+    /// Where the facts of each entity begin, and where those of the last one end.
+    var starts: [Int] = []
     var eventTimes: [Int64] = []
     var knownTimes: [Int64] = []
-    /// Empty when none of the entity's facts is replaced.
+    /// Empty when no fact is replaced.
     var replacedTimes: [Int64] = []
     var values = LaneValues()
-    var start = 0
-    var count = 0
-    /// The arrays are the partition's, whose facts are all in the lane.
+    /// The facts are all of the partition's.
     var isShared = false
 
     /// Element i: facts with a value, and facts at all, among the first i, replaced ones left out.
@@ -28,22 +28,24 @@ struct LaneSweep {
     private(set) var isPlain = true
     private(set) var hasReplaced = false
 
-    private var sums = FixedPointSums()
+    /// Prefix sums of the values of `summed`.
+    private(set) var sums = FixedPointSums()
+    private(set) var summed = 0..<0
     private var hasSums = false
     /// Sums are in `sums`; otherwise windows are walked.
-    private var sumsFit = false
+    private(set) var sumsFit = false
     /// For each fact a number in the order of `Value.precedes`.
     private var ranks: [Int64] = []
     private var hasRanks = false
 
-    func eventTime(_ index: Int) -> Int64 { eventTimes[start + index] }
+    /// Facts of all entities.
+    var count: Int { eventTimes.count }
 
     func isPresent(_ index: Int) -> Bool {
-        values.states.isEmpty
-            || values.states[start + index] == FactState.present.byte
+        values.states.isEmpty || values.states[index] == FactState.present.byte
     }
 
-    func word(_ index: Int) -> UInt64 { values.words.isEmpty ? 1 : values.words[start + index] }
+    func word(_ index: Int) -> UInt64 { values.words.isEmpty ? 1 : values.words[index] }
 
     /// A present fact's value.
     func value(_ index: Int, _ type: ValueType) -> Value {
@@ -52,7 +54,7 @@ struct LaneSweep {
         case .int64: .int64(integer(index))
         case .float64: .float64(double(index))
         case .timestamp: .timestamp(Timestamp(microseconds: integer(index)))
-        case .string: .string(values.texts[start + index])
+        case .string: .string(values.texts[index])
         }
     }
 
@@ -61,23 +63,26 @@ struct LaneSweep {
     func integer(_ index: Int) -> Int64 { Int64(bitPattern: word(index)) }
 
     func isReplaced(_ index: Int) -> Bool {
-        hasReplaced && replacedTimes[start + index] != Int64.max
+        hasReplaced && replacedTimes[index] != Int64.max
+    }
+
+    /// From when on it is known whether a fact counts: when it is known, or known to be replaced.
+    func fate(_ index: Int) -> Int64 {
+        isReplaced(index) ? replacedTimes[index] : knownTimes[index]
     }
 
     /// Whether a fact whose event time may be used is known and stands just before `limit`.
     func isVisible(_ index: Int, before limit: Int64) -> Bool {
-        knownTimes[start + index] < limit
-            && !(hasReplaced && replacedTimes[start + index] < limit)
+        knownTimes[index] < limit && !(hasReplaced && replacedTimes[index] < limit)
     }
 
     /// Makes ready for the facts that were set.
     mutating func prepare() {
         hasSums = false
         hasRanks = false
-        let range = start..<(start + count)
-        hasReplaced = !replacedTimes.isEmpty && replacedTimes[range].contains { $0 != .max }
+        hasReplaced = replacedTimes.contains { $0 != .max }
         let present = FactState.present.byte
-        let hasNulls = !values.states.isEmpty && values.states[range].contains { $0 != present }
+        let hasNulls = values.states.contains { $0 != present }
         isPlain = !hasReplaced && !hasNulls
         if isPlain { return }
         valuesBefore.removeAll(keepingCapacity: true)
@@ -121,36 +126,45 @@ struct LaneSweep {
         return run.first { isPresent($0) && !isReplaced($0) }
     }
 
-    /// Where the newest `limit` facts, nulls included, of a settled run from 0 on begin.
-    func begin(ofLast limit: Int, upTo end: Int) -> Int {
-        if isPlain || !hasReplaced { return max(0, end - limit) }
-        let all = Int(factsBefore[end])
-        if all <= limit { return 0 }
+    /// Where the newest `limit` facts, nulls included, of a settled run begin.
+    func begin(ofLast limit: Int, in run: Range<Int>) -> Int {
+        if isPlain || !hasReplaced { return max(run.lowerBound, run.upperBound - limit) }
+        let all = Int(factsBefore[run.upperBound])
+        if all - Int(factsBefore[run.lowerBound]) <= limit { return run.lowerBound }
         // The first place that leaves all but `limit` behind, moved back to the fact itself.
-        var (low, high) = (0, end)
+        var (low, high) = (run.lowerBound, run.upperBound)
         while low < high {
             let middle = (low + high) / 2
             if Int(factsBefore[middle]) > all - limit { high = middle } else { low = middle + 1 }
         }
-        return max(0, low - 1)
+        return max(run.lowerBound, low - 1)
     }
 }
 
 extension LaneSweep {
-    /// Makes prefix sums of the values; false when their sizes are too far apart.
-    mutating func prepareSums(isInteger: Bool) -> Bool {
-        if hasSums { return sumsFit }
-        hasSums = true
+    /// Makes prefix sums of some neighbours' values; false when their sizes are too far apart.
+    mutating func prepareSums(_ facts: Range<Int>, isInteger: Bool) -> Bool {
+        if hasSums, summed == facts { return sumsFit }
+        (hasSums, summed) = (true, facts)
         // A copy of the lane's own arrays, so that the closure below does not borrow `sums` too.
         var made = FixedPointSums()
         swap(&made, &sums)
+        let (first, count) = (facts.lowerBound, facts.count)
         if isInteger {
-            made.load(integers: count) { contributes($0) ? integer($0) : 0 }
+            made.load(integers: count) { contributes(first + $0) ? integer(first + $0) : 0 }
             sumsFit = true
+        } else if isPlain {
+            let words = values.words
+            let fits = made.fits(count) { Double(bitPattern: words[first + $0]) }
+            sumsFit = fits
+            if fits { made.load(count) { Double(bitPattern: words[first + $0]) } }
         } else {
             // Values of facts that are replaced one day are summed up until then.
-            sumsFit = made.fits(count) { isPresent($0) ? double($0) : 0 }
-            if sumsFit { made.load(count) { contributes($0) ? double($0) : 0 } }
+            let fits = made.fits(count) { isPresent(first + $0) ? double(first + $0) : 0 }
+            sumsFit = fits
+            if fits {
+                made.load(count) { contributes(first + $0) ? double(first + $0) : 0 }
+            }
         }
         swap(&made, &sums)
         return sumsFit
@@ -160,7 +174,8 @@ extension LaneSweep {
 
     /// The sum over a settled run.
     func sum(_ run: Range<Int>) -> Int128 {
-        sums.sums[run.upperBound] - sums.sums[run.lowerBound]
+        let first = summed.lowerBound
+        return sums.sums[run.upperBound - first] - sums.sums[run.lowerBound - first]
     }
 
     /// One value in the units of `sum`.
@@ -185,15 +200,15 @@ extension LaneSweep {
             }
         case .string:
             let order = (0..<count).sorted {
-                values.texts[start + $0].utf8.lexicographicallyPrecedes(
-                    values.texts[start + $1].utf8)
+                values.texts[$0].utf8.lexicographicallyPrecedes(
+                    values.texts[$1].utf8)
             }
             ranks = Array(repeating: 0, count: count)
             var rank: Int64 = 0
             for (place, index) in order.enumerated() {
                 if place > 0,
-                    !values.texts[start + index].utf8.elementsEqual(
-                        values.texts[start + order[place - 1]].utf8)
+                    !values.texts[index].utf8.elementsEqual(
+                        values.texts[order[place - 1]].utf8)
                 {
                     rank += 1
                 }

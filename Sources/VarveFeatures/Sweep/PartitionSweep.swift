@@ -72,21 +72,14 @@ public struct PartitionSweep {
 
     private let request: Request
     private var facts = EntityColumns()
-    private var lanes: [LaneSweep]
+    private var rows = SweepRows()
+    private var lane = LaneSweep()
     /// The categories of a feature that has them.
     private var categories = LaneSweep()
     private var windows: [WindowSweep]
-    /// By the features' group.
-    private var bounds: [WindowBounds]
-    // Of the entity at hand: T of its rows, then the newest of all, and for each the first fact
-    // that is too late and the first that is not settled.
-    private var times: [Int64] = []
-    private var ends: [Int] = []
-    private var settled: [Int] = []
-    private var fates: [Int64] = []
-    private var differs = false
-    /// The bounds are those of all facts of the entity.
-    private var boundsAreShared = false
+    /// One for each window that features have.
+    private var bounds: [WindowBounds] = []
+    /// Every row as known, and the open ones as corrected.
     private var known: [FeatureCells]
     private var corrected: [FeatureCells]
 
@@ -100,12 +93,8 @@ public struct PartitionSweep {
                 categoryType: feature.categoryLane.map { request.laneTypes[$0] },
                 maxAge: request.view.maxAge, includesCutoff: request.view.includesCutoff)
         }
-        lanes = plan.lanes.map { _ in LaneSweep() }
-        let reach: Int64 = request.view.includesCutoff ? 1 : 0
-        bounds = []
-        for feature in plan.features.sorted(by: { $0.group < $1.group })
-        where feature.group == bounds.count {
-            bounds.append(WindowBounds(feature.window, reach: reach))
+        for sweep in windows where !bounds.contains(where: { $0.window == sweep.feature.window }) {
+            bounds.append(WindowBounds(sweep.feature.window, reach: sweep.reach))
         }
         known = request.types.map { FeatureCells(type: $0, count: 0) }
         corrected = known
@@ -114,119 +103,82 @@ public struct PartitionSweep {
     /// Sweeps one partition.
     /// - Parameter slices: its facts, in the order of their batches.
     public mutating func run(_ partition: Int, _ slices: [FactSlice]) -> Answers {
-        let rows = request.rows
+        let asked = request.rows
         let first = partition << request.partitionShift
-        let end = min(rows.keys.count, (partition + 1) << request.partitionShift)
-        let places = rows.starts[first]..<rows.starts[end]
+        let end = min(asked.keys.count, (partition + 1) << request.partitionShift)
+        let places = asked.starts[first]..<asked.starts[end]
         let none = request.types.map { FeatureCells(type: $0, count: places.count) }
         let zeros = Array(repeating: 0, count: none.count)
         var answers = Answers(places: places, cells: none, leaks: zeros, latestDiffers: zeros)
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
-        for lane in lanes.indices { lanes[lane].isShared = false }
-        facts.gather(slices, entities: first..<end, lanes: lanes.count)
+        facts.gather(slices, entities: first..<end, lanes: request.laneTypes.count)
         answers.factCount = facts.eventTimes.count
-        for entity in first..<end {
-            sweep(
-                entity, facts.starts[entity - first]..<facts.starts[entity - first + 1], &answers)
+        rows.load(request.rows, first..<end, newest: request.newest)
+        for index in bounds.indices { bounds[index].isCurrent = false }
+        var hasBounds = false
+        for number in request.laneTypes.indices {
+            let features = windows.indices.filter { windows[$0].feature.lane == number }
+            if features.isEmpty { continue }
+            facts.load(&lane, number)
+            lane.prepare()
+            // Lanes that leave no fact out share what rows may see.
+            if !(hasBounds && lane.isShared) {
+                for index in bounds.indices { bounds[index].isCurrent = false }
+                rows.find(lane, reach: request.view.includesCutoff ? 1 : 0)
+            }
+            hasBounds = lane.isShared
+            let open = rows.openAsSettled
+            for feature in features {
+                answer(feature, open)
+                write(feature, &answers)
+            }
         }
         return answers
     }
 
-    private mutating func sweep(
-        _ entity: Int, _ range: Range<Int>, _ answers: inout Answers
-    ) {
-        let places = request.rows.starts[entity]..<request.rows.starts[entity + 1]
-        times.removeAll(keepingCapacity: true)
-        for place in places { times.append(request.rows.times[place]) }
-        times.append(request.newest)
-        boundsAreShared = false
-        for lane in lanes.indices {
-            var isPrepared = false
-            for index in windows.indices where windows[index].feature.lane == lane {
-                if !isPrepared {
-                    isPrepared = true
-                    prepare(lane, range)
+    /// Answers all rows as known and the open ones as corrected.
+    private mutating func answer(_ feature: Int, _ open: borrowing SweepRows) {
+        let window = windows[feature].feature.window
+        guard let number = bounds.firstIndex(where: { $0.window == window }) else {
+            preconditionFailure("\(window) has no bounds")
+        }
+        if let category = windows[feature].feature.categoryLane {
+            facts.load(&categories, category)
+        }
+        bounds[number].find(rows, lane)
+        known[feature].resize(rows.times.count)
+        windows[feature].answer(rows, bounds[number], &lane, categories, &known[feature])
+        if open.times.isEmpty { return }
+        corrected[feature].resize(open.times.count)
+        windows[feature].answer(
+            open, bounds[number].of(rows.open), &lane, categories, &corrected[feature])
+    }
+
+    private func write(_ feature: Int, _ answers: inout Answers) {
+        let (known, corrected) = (known[feature], corrected[feature])
+        var place = 0
+        for entity in 0..<(rows.starts.count - 1) {
+            // The row at the end is answered as corrected in both.
+            let (start, last) = (rows.starts[entity], rows.starts[entity + 1] - 1)
+            answers.latestDiffers[feature] += known.differences(from: last, in: start..<last)
+            answers.cells[feature].take(known, start..<last, to: place)
+            if request.keepsOthers {
+                answers.others[feature].take(known, start..<last, to: place)
+                for row in 0..<(last - start) {
+                    answers.joined[feature].take(known, last, at: place + row)
                 }
-                if let number = windows[index].feature.categoryLane {
-                    // It stands for one lane now, for another then.
-                    categories.isShared = false
-                    facts.load(&categories, number, range)
-                }
-                answer(index, lane)
-                write(index, at: places.lowerBound - answers.places.lowerBound, &answers)
             }
+            place += last - start
         }
-    }
-
-    /// Makes a lane ready, and finds for each row which facts it may see in either mode; lanes that
-    /// leave no fact out share that.
-    private mutating func prepare(_ lane: Int, _ range: Range<Int>) {
-        facts.load(&lanes[lane], lane, range)
-        lanes[lane].prepare()
-        if lanes[lane].isShared, boundsAreShared { return }
-        boundsAreShared = lanes[lane].isShared
-        for index in bounds.indices { bounds[index].isCurrent = false }
-        findBounds(lanes[lane])
-    }
-
-    private mutating func findBounds(_ lane: borrowing LaneSweep) {
-        let reach: Int64 = request.view.includesCutoff ? 1 : 0
-        ends.removeAll(keepingCapacity: true)
-        settled.removeAll(keepingCapacity: true)
-        fates.removeAll(keepingCapacity: true)
-        let count = lane.count
-        let own = lane.start..<(lane.start + count)
-        let (events, known) = (
-            lane.eventTimes.span.extracting(own), lane.knownTimes.span.extracting(own)
-        )
-        var fate = Int64.min
-        for index in 0..<count {
-            let isReplaced = lane.isReplaced(index)
-            fate = max(fate, isReplaced ? lane.replacedTimes[lane.start + index] : known[index])
-            fates.append(fate)
-        }
-        var (end, bound) = (0, 0)
-        differs = lane.hasReplaced
-        for (row, time) in times.enumerated() {
-            let limit = time.subtractingClamped(-reach)
-            while end < count, events[end] < limit { end += 1 }
-            while bound < end, fates[bound] < limit { bound += 1 }
-            let isRow = row < times.count - 1
-            if isRow, bound < end { differs = true }
-            ends.append(end)
-            // A plain join sees all that is known.
-            settled.append(isRow ? bound : end)
-        }
-    }
-
-    /// Answers all rows of the entity as known and, where that may differ, as corrected.
-    private mutating func answer(_ index: Int, _ lane: Int) {
-        let group = windows[index].feature.group
-        bounds[group].find(times, ends, lanes[lane])
-        known[index].resize(times.count)
-        windows[index].answer(
-            times, bounds[group], settled: settled, &lanes[lane], categories, &known[index])
-        if differs {
-            corrected[index].resize(times.count)
-            windows[index].answer(
-                times, bounds[group], settled: ends, &lanes[lane], categories, &corrected[index])
-        }
-    }
-
-    private func write(_ index: Int, at start: Int, _ answers: inout Answers) {
-        let count = times.count - 1
-        // The row at the end is answered as corrected in both.
-        answers.latestDiffers[index] += known[index].differences(from: count, upTo: count)
-        if differs {
-            answers.leaks[index] += known[index].differences(from: corrected[index], upTo: count)
-        }
-        let isKnown = request.isAsKnown || !differs
-        answers.cells[index].take((isKnown ? known : corrected)[index], count, to: start)
-        if request.keepsOthers {
-            let isCorrected = request.isAsKnown && differs
-            answers.others[index].take((isCorrected ? corrected : known)[index], count, to: start)
-            for row in 0..<count {
-                answers.joined[index].take(known[index], count, at: start + row)
+        for (index, row) in rows.open.enumerated() {
+            if known.isIdentical(Int(row), to: corrected, index) { continue }
+            answers.leaks[feature] += 1
+            // Each entity before it has a row of its own at the end.
+            let place = Int(row) - Int(rows.entities[Int(row)])
+            if !request.isAsKnown {
+                answers.cells[feature].take(corrected, index, at: place)
+            } else if request.keepsOthers {
+                answers.others[feature].take(corrected, index, at: place)
             }
         }
     }
@@ -236,31 +188,33 @@ extension FeatureCells {
     /// Makes room for some rows, whatever is in them.
     fileprivate mutating func resize(_ count: Int) {
         if statuses.count >= count { return }
-        statuses = Array(repeating: 0, count: 2 * count)
+        // Some more, as the next partition is not much larger.
+        let room = count + min(count, 1 << 16)
+        statuses = Array(repeating: 0, count: room)
         if type == .string {
-            texts = Array(repeating: "", count: 2 * count)
+            texts = Array(repeating: "", count: room)
         } else {
-            words = Array(repeating: 0, count: 2 * count)
+            words = Array(repeating: 0, count: room)
         }
     }
 
-    /// Takes the first rows of another over.
-    fileprivate mutating func take(_ other: FeatureCells, _ count: Int, to start: Int) {
+    /// Takes some rows of another over.
+    fileprivate mutating func take(_ other: FeatureCells, _ rows: Range<Int>, to start: Int) {
         if type == .string {
-            for row in 0..<count { take(other, row, at: start + row) }
+            for row in rows { take(other, row, at: start + row - rows.lowerBound) }
             return
         }
-        Self.copy(count, of: other.statuses, into: &statuses, at: start)
-        Self.copy(count, of: other.words, into: &words, at: start)
+        Self.copy(rows, of: other.statuses, into: &statuses, at: start)
+        Self.copy(rows, of: other.words, into: &words, at: start)
     }
 
     @inline(__always)
     private static func copy<Element: BitwiseCopyable>(
-        _ count: Int, of source: [Element], into target: inout [Element], at start: Int
+        _ range: Range<Int>, of source: [Element], into target: inout [Element], at start: Int
     ) {
         var target = target.mutableSpan
         let source = source.span
-        for index in 0..<count { target[start + index] = source[index] }
+        for index in range { target[start + index - range.lowerBound] = source[index] }
     }
 
     fileprivate mutating func take(_ other: FeatureCells, _ row: Int, at place: Int) {
@@ -270,17 +224,16 @@ extension FeatureCells {
         }
     }
 
-    /// How many of the first rows are not identical to those of another.
-    fileprivate func differences(from other: FeatureCells, upTo count: Int) -> Int {
+    /// How many of some rows are not identical to a row.
+    fileprivate func differences(from one: Int, in rows: Range<Int>) -> Int {
         var found = 0
-        for row in 0..<count where !isIdentical(row, to: other, row) { found += 1 }
-        return found
-    }
-
-    /// How many of the first rows are not identical to a row.
-    fileprivate func differences(from one: Int, upTo count: Int) -> Int {
-        var found = 0
-        for row in 0..<count where !isIdentical(row, to: self, one) { found += 1 }
+        if type == .string {
+            for row in rows where !isIdentical(row, to: self, one) { found += 1 }
+            return found
+        }
+        let (statuses, words) = (statuses.span, words.span)
+        let (status, word) = (statuses[one], words[one])
+        for row in rows where statuses[row] != status || words[row] != word { found += 1 }
         return found
     }
 }

@@ -1,6 +1,6 @@
 import VarveBytes
 
-/// Answers one feature of one entity for rows in order of time, its window's bounds moving forward
+/// Answers one feature for rows by entity and in order of time, its window's bounds moving forward
 /// from row to row. Says what `EntityFacts.value` says, cell by cell.
 struct WindowSweep {
     let feature: ViewPlan.Feature
@@ -14,8 +14,8 @@ struct WindowSweep {
     private var queue: [Int32] = []
     private var head = 0
     private var pushed = 0
-    /// Extremes are found by looking at every fact of a window.
-    private var isScanned = false
+    /// Rows that are looked at one by one.
+    var rest: [Int32] = []
 
     init(
         _ feature: ViewPlan.Feature, type: ValueType, categoryType: ValueType?, maxAge: Int64?,
@@ -28,12 +28,6 @@ struct WindowSweep {
         reach = includesCutoff ? 1 : 0
     }
 
-    /// Begins anew with another entity's facts.
-    mutating func reset() {
-        (head, pushed) = (0, 0)
-        queue.removeAll(keepingCapacity: true)
-    }
-
     /// The facts of a window: those of `settled` that contribute all count, those of `open` where
     /// they are visible.
     private struct Span {
@@ -43,86 +37,51 @@ struct WindowSweep {
         let limit: Int64
     }
 
-    /// Answers all rows of an entity.
+    /// Answers all rows.
     /// - Parameters:
-    ///   - times: T of each row, ascending.
     ///   - bounds: where the window begins and ends for each.
-    ///   - settled: for each row the first fact whose fate is not known yet.
+    ///   - cells: at least as many as rows.
     mutating func answer(
-        _ times: [Int64], _ bounds: borrowing WindowBounds, settled: [Int],
+        _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds, _ lane: inout LaneSweep,
+        _ categories: LaneSweep, _ cells: inout FeatureCells
+    ) {
+        let count = rows.times.count
+        guard isSum else { return answer(0..<count, rows, bounds, &lane, categories, &cells) }
+        // One unit for the values of all entities, if there is one; else one for each.
+        if lane.prepareSums(0..<lane.count, isInteger: type == .int64) {
+            return answer(0..<count, rows, bounds, &lane, categories, &cells)
+        }
+        var start = 0
+        while start < count {
+            let entity = rows.entities[start]
+            var end = start + 1
+            while end < count, rows.entities[end] == entity { end += 1 }
+            let facts = lane.starts[Int(entity)]..<lane.starts[Int(entity) + 1]
+            _ = lane.prepareSums(facts, isInteger: type == .int64)
+            answer(start..<end, rows, bounds, &lane, categories, &cells)
+            start = end
+        }
+    }
+
+    private mutating func answer(
+        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
         _ lane: inout LaneSweep, _ categories: LaneSweep, _ cells: inout FeatureCells
     ) {
-        reset()
-        let isQuick = lane.isPlain && !feature.function.needsValues && categoryType == nil
-            && feature.function != .timeSinceLast && !isOfLastFacts
-        if isQuick, isMinOrMax {
-            isScanned = scansLess(bounds, settled, lane.count)
-            if type == .string { lane.prepareRanks(type) }
+        (head, pushed) = (0, 0)
+        queue.removeAll(keepingCapacity: true)
+        rest.removeAll(keepingCapacity: true)
+        if !answerSettled(range, rows, bounds, lane, &cells) {
+            rest.append(contentsOf: range.lazy.map { Int32(truncatingIfNeeded: $0) })
         }
-        for row in times.indices {
-            let (lower, top) = (bounds.lowers[row], bounds.tops[row])
-            let bound = settled[row]
-            if isQuick, bound >= top {
-                answerSettled(times[row], lower..<top, &lane, &cells, row)
-            } else {
-                answer(
-                    times[row], lower: lower, top: top, settled: bound, &lane, categories,
-                    &cells, row)
-            }
+        for row in rest {
+            let row = Int(row)
+            answer(
+                rows.times[row], lower: bounds.lowers[row], top: bounds.tops[row],
+                settled: rows.settled[row], &lane, categories, &cells, row)
         }
     }
 
-    private var isMinOrMax: Bool { feature.function == .min || feature.function == .max }
-
-    private var isOfLastFacts: Bool {
-        if case .lastFacts = feature.window { true } else { false }
-    }
-
-    /// Whether looking at every fact of every window is less work than a queue of extremes.
-    private func scansLess(
-        _ bounds: borrowing WindowBounds, _ settled: [Int], _ count: Int
-    ) -> Bool {
-        var (facts, row) = (0, 0)
-        while row < settled.count, facts <= 4 * count {
-            facts += bounds.tops[row] - bounds.lowers[row]
-            row += 1
-        }
-        return facts <= 4 * count
-    }
-
-    /// One row's value where all facts of the window have a value, and count.
-    private mutating func answerSettled(
-        _ time: Int64, _ run: Range<Int>, _ lane: inout LaneSweep, _ cells: inout FeatureCells,
-        _ row: Int
-    ) {
-        if feature.function == .count { return set(&cells, row, UInt64(run.count)) }
-        if run.isEmpty { return cells.setStatus(.notFound, row) }
-        let newest = run.upperBound - 1
-        if maxAge != nil, isExpired(newest, time, lane) {
-            return cells.setStatus(.expired, row)
-        }
-        switch feature.function {
-        case .latest, .last: set(&cells, row, lane, newest)
-        case .min where isScanned, .max where isScanned:
-            var best = newest
-            if feature.function == .min {
-                for index in run where lane.order(index, type) < lane.order(best, type) {
-                    best = index
-                }
-            } else {
-                for index in run where lane.order(index, type) > lane.order(best, type) {
-                    best = index
-                }
-            }
-            set(&cells, row, lane, best)
-        default:
-            fold(
-                Span(
-                    settled: run, open: run.upperBound..<run.upperBound,
-                    limit: time.subtractingClamped(-reach)),
-                newest, &lane, &cells, row)
-        }
-    }
+    private var isSum: Bool { feature.function == .sum || feature.function == .mean }
 
     /// One row's value.
     /// - Parameters:
@@ -149,7 +108,7 @@ struct WindowSweep {
             guard let newest = newest(span, lane, orNull: false) else {
                 return cells.setStatus(.notFound, row)
             }
-            let (age, overflow) = time.subtractingReportingOverflow(lane.eventTime(newest))
+            let (age, overflow) = time.subtractingReportingOverflow(lane.eventTimes[newest])
             if overflow { return cells.setStatus(.overflow, row) }
             set(&cells, row, UInt64(bitPattern: age))
         case .latest:
@@ -172,7 +131,7 @@ struct WindowSweep {
         _ time: Int64, lower: Int, top: Int, settled: Int, _ lane: LaneSweep
     ) -> Span {
         if case .lastFacts(let limit) = feature.window {
-            return lastFacts(limit, time, end: top, settled: min(settled, top), lane)
+            return lastFacts(limit, time, lower: lower, end: top, settled: min(settled, top), lane)
         }
         let middle = min(max(lower, settled), top)
         return Span(
@@ -182,7 +141,7 @@ struct WindowSweep {
 
     /// The newest facts that are visible, nulls included.
     private func lastFacts(
-        _ count: Int, _ time: Int64, end: Int, settled: Int, _ lane: LaneSweep
+        _ count: Int, _ time: Int64, lower: Int, end: Int, settled: Int, _ lane: LaneSweep
     ) -> Span {
         let limit = time.subtractingClamped(-reach)
         var left = count
@@ -192,8 +151,8 @@ struct WindowSweep {
             if lane.isVisible(index, before: limit) { left -= 1 }
         }
         if left == 0 { return Span(settled: index..<index, open: index..<end, limit: limit) }
-        let lower = lane.begin(ofLast: left, upTo: settled)
-        return Span(settled: lower..<settled, open: settled..<end, limit: limit)
+        let first = lane.begin(ofLast: left, in: lower..<settled)
+        return Span(settled: first..<settled, open: settled..<end, limit: limit)
     }
 
     private func newest(_ span: Span, _ lane: LaneSweep, orNull: Bool) -> Int? {
@@ -204,8 +163,7 @@ struct WindowSweep {
 
     private func isExpired(_ index: Int, _ time: Int64, _ lane: LaneSweep) -> Bool {
         guard let maxAge else { return false }
-        let (age, overflow) = time.subtractingReportingOverflow(lane.eventTime(index))
-        return overflow || age > maxAge
+        return Self.isOlder(lane.eventTimes[index], than: maxAge, at: time)
     }
 
     private func set(_ cells: inout FeatureCells, _ row: Int, _ word: UInt64) {
@@ -216,7 +174,7 @@ struct WindowSweep {
     private func set(_ cells: inout FeatureCells, _ row: Int, _ lane: LaneSweep, _ index: Int) {
         cells.statuses[row] = FeatureStatus.present.rawValue
         if type == .string {
-            cells.texts[row] = lane.values.texts[lane.start + index]
+            cells.texts[row] = lane.values.texts[index]
         } else {
             cells.words[row] = lane.word(index)
         }
@@ -297,7 +255,7 @@ extension WindowSweep {
         _ span: Span, _ lane: inout LaneSweep, _ cells: inout FeatureCells, _ row: Int
     ) -> Bool {
         let isInteger = type == .int64
-        guard lane.prepareSums(isInteger: isInteger) else { return false }
+        guard lane.sumsFit else { return false }
         var total = lane.sum(span.settled)
         var count = lane.valueCount(span.settled)
         for index in span.open

@@ -310,8 +310,10 @@ extension ParquetColumnDecoder {
             return column.append(words: words, valid: valid)
         }
         var words = column.takeWords()
-        let entries = dictionary.words.span
-        for index in indices { words.append(entries[Int(index)]) }
+        let entries = dictionary.words
+        words.append(addingCapacity: indices.count) { words in
+            for index in indices { words.append(entries[Int(index)]) }
+        }
         column.put(words: words, valid)
     }
 }

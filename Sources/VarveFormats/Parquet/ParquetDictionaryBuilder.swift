@@ -148,37 +148,16 @@ enum ParquetBounds {
         statistics.nullCount = Int64(nulls)
         if nulls == rows.count { return statistics }
         let present = rows.lazy.filter { nulls == 0 || column.validity[$0] }
-        if nulls == 0, let bounds = words(column, rows) {
-            (statistics.minimum, statistics.maximum) = (word(bounds.least), word(bounds.most))
-            return statistics
-        }
         switch column.type {
         case .bool:
             let hasFalse = present.contains { !column.bits[$0] }
             let hasTrue = present.contains { column.bits[$0] }
             statistics.minimum = [hasFalse ? 0 : 1]
             statistics.maximum = [hasTrue ? 1 : 0]
-        case .int64, .timestamp:
-            var (least, most) = (Int64.max, Int64.min)
-            for row in present {
-                let value = Int64(bitPattern: column.words[row])
-                least = min(least, value)
-                most = max(most, value)
+        case .int64, .timestamp, .float64:
+            if let bounds = words(column, rows, hasNulls: nulls > 0) {
+                (statistics.minimum, statistics.maximum) = (word(bounds.least), word(bounds.most))
             }
-            statistics.minimum = word(UInt64(bitPattern: least))
-            statistics.maximum = word(UInt64(bitPattern: most))
-        case .float64:
-            var (least, most) = (Double.infinity, -Double.infinity)
-            for row in present {
-                let value = Double(bitPattern: column.words[row])
-                // No bounds hold for NaN.
-                if value.isNaN { return statistics }
-                least = min(least, value)
-                most = max(most, value)
-            }
-            // The format asks for bounds that hold zeros of either sign.
-            statistics.minimum = word((least == 0 ? -0.0 : least).bitPattern)
-            statistics.maximum = word((most == 0 ? 0.0 : most).bitPattern)
         case .string:
             guard let first = present.first else { return statistics }
             var (least, most) = (first, first)
@@ -195,29 +174,29 @@ enum ParquetBounds {
         return statistics
     }
 
-    /// The bounds of cells of 64 bits without nulls; nil for others, and where no bounds hold.
+    /// The bounds of cells of 64 bits, of which one at least is no null; nil where none hold.
     private static func words(
-        _ column: Column, _ rows: Range<Int>
+        _ column: Column, _ rows: Range<Int>, hasNulls: Bool
     ) -> (least: UInt64, most: UInt64)? {
-        guard column.type != .bool, column.type != .string else { return nil }
-        let words = column.words.span.extracting(rows)
+        let words = column.words.span
+        let validity = column.validity
         if column.type == .float64 {
             var (least, most) = (Double.infinity, -Double.infinity)
             var isNumber = true
-            for index in words.indices {
-                let value = Double(bitPattern: words[index])
+            for row in rows where !hasNulls || validity[row] {
+                let value = Double(bitPattern: words[row])
                 isNumber = isNumber && !value.isNaN
                 least = value < least ? value : least
                 most = value > most ? value : most
             }
-            // The format asks for bounds that hold zeros of either sign.
+            // The format asks for bounds that hold zeros of either sign. None hold for NaN.
             return isNumber
                 ? ((least == 0 ? -0.0 : least).bitPattern, (most == 0 ? 0.0 : most).bitPattern)
                 : nil
         }
         var (least, most) = (Int64.max, Int64.min)
-        for index in words.indices {
-            let value = Int64(bitPattern: words[index])
+        for row in rows where !hasNulls || validity[row] {
+            let value = Int64(bitPattern: words[row])
             least = min(least, value)
             most = max(most, value)
         }

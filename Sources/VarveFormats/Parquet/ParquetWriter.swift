@@ -217,6 +217,16 @@ private struct ParquetChunkWriter {
         return pages
     }
 
+    /// The elements whose bit is set.
+    private static func present<Element: BitwiseCopyable>(
+        _ elements: [Element], _ valid: Bitmap, count: Int
+    ) -> [Element] {
+        let elements = elements.span
+        return [Element](capacity: count) { (present: inout OutputSpan<Element>) in
+            for index in elements.indices where valid[index] { present.append(elements[index]) }
+        }
+    }
+
     private func body(_ page: Range<Int>, _ dictionary: ParquetDictionaryBuilder?) -> [UInt8] {
         let column = column
         var writer = ByteWriter(capacity: page.count * 9 + 64)
@@ -239,7 +249,7 @@ private struct ParquetChunkWriter {
             if nulls == 0 {
                 RunLengthWriter.write(indices, width: dictionary.width, to: &writer)
             } else {
-                let present = zip(indices, 0..<page.count).compactMap { valid[$1] ? $0 : nil }
+                let present = Self.present(Array(indices), valid, count: page.count - nulls)
                 RunLengthWriter.write(present[...], width: dictionary.width, to: &writer)
             }
             return writer.bytes
@@ -255,7 +265,9 @@ private struct ParquetChunkWriter {
             if nulls == 0 {
                 writer.words(column.words.span.extracting(page))
             } else {
-                for row in page where column.validity[row] { writer.integer(column.words[row]) }
+                let present = Self.present(
+                    Array(column.words[page]), valid, count: page.count - nulls)
+                writer.words(present.span)
             }
         case .string:
             for row in page where nulls == 0 || column.validity[row] {

@@ -77,11 +77,14 @@ struct RunLengthReader: ~Escapable {
         let mask = (UInt64(1) << UInt64(width)) - 1
         // As long as eight bytes from a value's first one on are there, one load has all its bits.
         let whole = width == 0 ? 0 : min(count, max(0, (packed.byteCount - 8) * 8 / width))
-        var bit = 0
-        for _ in 0..<whole {
-            let word: UInt64 = packed.littleEndian(at: bit >> 3)
-            values.append(UInt32(truncatingIfNeeded: word >> UInt64(bit & 7) & mask))
-            bit += width
+        let width = width
+        values.append(addingCapacity: whole) { values in
+            var bit = 0
+            for _ in 0..<whole {
+                let word: UInt64 = packed.littleEndian(at: bit >> 3)
+                values.append(UInt32(truncatingIfNeeded: word >> UInt64(bit & 7) & mask))
+                bit += width
+            }
         }
         for index in whole..<count {
             values.append(UInt32(packed.bits(at: index * width, count: width)))
@@ -169,11 +172,17 @@ enum RunLengthWriter {
         for value in values {
             word |= UInt64(value) << UInt64(filled)
             filled += width
-            while filled >= 8 {
-                writer.integer(UInt8(truncatingIfNeeded: word))
-                word >>= 8
-                filled -= 8
+            // At most 31 bits wait, and a value has at most 32.
+            if filled >= 32 {
+                writer.integer(UInt32(truncatingIfNeeded: word))
+                word >>= 32
+                filled -= 32
             }
+        }
+        while filled >= 8 {
+            writer.integer(UInt8(truncatingIfNeeded: word))
+            word >>= 8
+            filled -= 8
         }
         // The last group is filled with zeros.
         let missing = groups * width - (values.count * width) / 8

@@ -55,11 +55,13 @@ final class Appender: Sendable {
             // The core keeps its failure, and whoever waits for an answer has got it.
             if !requests.isEmpty {
                 tickDue = (try? core.process(requests)) != nil
-            } else if tickDue || isStopping {
+            } else if isStopping {
+                try? core.finish()
+                return
+            } else if tickDue {
                 try? core.tick()
                 tickDue = false
             }
-            if isStopping, requests.isEmpty { return }
         }
     }
 

@@ -196,6 +196,13 @@ struct LogWriter: Sendable {
         return FrameEntry(header, at: offset, maxTimestamp: 0)
     }
 
+    /// Ends the segment, if it is worth it, before a clean stop.
+    mutating func finish(now: Timestamp) throws(AppendError) -> Outcome {
+        var outcome = Outcome()
+        if end >= options.closeBytes, commit > segmentBase { try roll(now: now, &outcome) }
+        return outcome
+    }
+
     /// Makes the encoded frames durable: write, sync, and only then the commit position.
     private mutating func flush() throws(AppendError) {
         guard !buffer.bytes.isEmpty else { return }

@@ -51,11 +51,11 @@ struct FrameHeader: Equatable {
             && frame.extracting(bodyEnd..<frameSize).isAllZero
     }
 
-    /// Appends the leaf hash of a whole frame with this header: of a redacted one, the hash that
-    /// the frame had before, which it carries.
-    func appendLeaf(of frame: RawSpan, to leaves: inout [UInt8]) {
-        if kind == .redacted, frame.byteCount >= Self.size + 32 {
-            leaves.append(copying: frame.extracting(Self.size..<(Self.size + 32)))
+    /// Appends the leaf hash of a whole frame: of a redacted one, the hash that the frame had
+    /// before, which it carries.
+    static func appendLeaf(of frame: RawSpan, to leaves: inout [UInt8]) {
+        if frame.byteCount >= size + 32, frame.byte(at: 52) == Kind.redacted.rawValue {
+            leaves.append(copying: frame.extracting(size..<(size + 32)))
         } else {
             MerkleTree.appendLeaf(of: frame, to: &leaves)
         }

@@ -76,7 +76,7 @@ extension VerifierRun {
         epoch = max(epoch, header.epoch)
         ingestTime = max(ingestTime, header.ingestTime)
         let start = bodyStart - FrameHeader.size
-        header.appendLeaf(
+        FrameHeader.appendLeaf(
             of: window.bytes.raw.extracting(start..<(start + header.frameSize)), to: &scan.leaves)
         var timestamp: Int64 = 0
         if header.kind != .tick {

@@ -20,7 +20,7 @@ extension LogReader {
         let frame = try frame(entry, of: segment)
         let leaf = leaves[(ordinal * MerkleTree.size)..<((ordinal + 1) * MerkleTree.size)]
         var computed: [UInt8] = []
-        FrameHeader(fields: frame.raw)?.appendLeaf(of: frame.raw, to: &computed)
+        FrameHeader.appendLeaf(of: frame.raw, to: &computed)
         guard leaf.elementsEqual(computed) else {
             throw .damaged(
                 path: segment.path, offset: entry.fileOffset, position: entry.basePosition)

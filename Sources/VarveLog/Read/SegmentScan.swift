@@ -25,7 +25,7 @@ struct SegmentScan {
                         path: file.path, offset: offset, position: position, reason: "")
                 }
                 let start = bodyStart - FrameHeader.size
-                header.appendLeaf(
+                FrameHeader.appendLeaf(
                     of: window.bytes.raw.extracting(start..<(start + header.frameSize)),
                     to: &leaves)
                 entries.append(

@@ -71,6 +71,7 @@ struct LogOpening {
             var recovery = Recovery(log: log, files: files, directory: directory, options: options)
             recovery.report.segments = found.count
             recovery.isReadOnly = isReadOnly
+            recovery.isThreaded = isThreaded
             guard let bad = try recover(&found, &recovery, distrusted) else {
                 // Not before it is known that the log opens: one that does not is not changed.
                 if !isReadOnly { try removeLeftovers(all) }

@@ -18,6 +18,8 @@ struct Recovery {
     var epoch: UInt32 = 0
     /// Whether a torn tail is left where it is.
     var isReadOnly = false
+    /// Whether frames are hashed by a thread of their own.
+    var isThreaded = false
 
     /// What a segment holds.
     struct Scanned {
@@ -65,16 +67,18 @@ struct Recovery {
             file, size: size, log: log, base: base, block: Self.block,
             ignoresChecksums: options.ignoresChecksums)
         var scanned = Scanned()
+        var hashing = LeafHashing(base: base, isThreaded: isThreaded)
         while let frame = try window.frame(at: scanned.end), continues(frame.header) {
             let start = frame.bodyStart - FrameHeader.size
-            frame.header.appendLeaf(
-                of: window.bytes.raw.extracting(start..<(start + frame.header.frameSize)),
-                to: &scanned.leaves)
+            hashing.add(
+                window.bytes.raw.extracting(start..<(start + frame.header.frameSize)),
+                end: frame.header.endPosition)
             scanned.entries.append(
                 try take(
                     frame.header, window, bodyStart: frame.bodyStart, at: scanned.end, file.path))
             scanned.end += Int64(frame.header.frameSize)
         }
+        scanned.leaves = hashing.leaves()
         report.frames += scanned.entries.count
         try settle(file, &window, scanned.end, next)
         return scanned

@@ -49,7 +49,7 @@ struct SalvageScan {
             if let (frame, bodyStart) = try window.frame(at: entry.fileOffset) {
                 var computed: [UInt8] = []
                 let start = bodyStart - FrameHeader.size
-                frame.appendLeaf(
+                FrameHeader.appendLeaf(
                     of: window.bytes.raw.extracting(start..<(start + frame.frameSize)),
                     to: &computed)
                 note(frame)

@@ -56,7 +56,7 @@ public struct InclusionProof: Sendable, Equatable {
                     + " \(position.value)")
         }
         var leaf: [UInt8] = []
-        header.appendLeaf(of: frame.raw, to: &leaf)
+        FrameHeader.appendLeaf(of: frame.raw, to: &leaf)
         let segmentRoot = MerkleTree.root(
             fromLeaf: Digest(leaf), at: frameIndex, of: segment.frames, path: framePath)
         guard segmentRoot == segment.root else {

@@ -88,7 +88,7 @@ final class LogTree: Sendable {
         leaves.reserveCapacity(group.sizes.count * MerkleTree.size)
         var at = 0
         for size in group.sizes {
-            MerkleTree.appendLeaf(of: group.bytes.raw.extracting(at..<(at + size)), to: &leaves)
+            FrameHeader.appendLeaf(of: group.bytes.raw.extracting(at..<(at + size)), to: &leaves)
             at += size
         }
         let end = group.end

@@ -34,18 +34,24 @@ public struct Profile: Sendable, Equatable {
     /// A baseline of numbers, and of so many nulls.
     /// - Complexity: linear.
     public init(baseline numbers: [Double], nulls: Int) {
-        let finite = numbers.filter(\.isFinite)
-        var keys = finite.map(Self.key)
-        RadixSort.sort(&keys)
+        var keys: [UInt64] = []
+        keys.reserveCapacity(numbers.count)
+        for number in numbers where number.isFinite {
+            keys.append(Self.key(number))
+            sum.add(number)
+        }
+        let count = keys.count
+        var ordered = RadixSelect(keys)
         var edges: [Double] = []
-        if let first = keys.first, let last = keys.last {
-            let (least, largest) = (Self.number(key: first), Self.number(key: last))
+        if count > 0 {
+            let least = Self.number(key: ordered.word(at: 0))
+            let largest = Self.number(key: ordered.word(at: count - 1))
             // The least value has a bin of its own, and so have values below and above all: where
             // nearly all values are equal, a rare one that becomes common must show.
             edges = [least, least.nextUp]
             for bin in 1..<Self.binCount {
                 // Nearest rank.
-                edges.append(Self.number(key: keys[keys.count * bin / Self.binCount]))
+                edges.append(Self.number(key: ordered.word(at: count * bin / Self.binCount)))
             }
             edges.append(largest.nextUp)
             edges.sort()
@@ -55,17 +61,15 @@ public struct Profile: Sendable, Equatable {
             (minimum, maximum) = (least, largest)
         }
         self.edges = edges
-        // Values of a bin stand together.
         counts = []
         var start = 0
         for edge in edges {
-            let end = Self.first(atLeast: Self.key(edge), in: keys, from: start)
+            let end = ordered.count(below: Self.key(edge))
             counts.append(Int64(end - start))
             start = end
         }
-        counts.append(Int64(keys.count - start))
-        self.nulls = Int64(nulls + numbers.count - finite.count)
-        for value in finite { sum.add(value) }
+        counts.append(Int64(count - start))
+        self.nulls = Int64(nulls + numbers.count - count)
     }
 
     /// A number's place in the order of all, as a word; zeros of either sign have one.
@@ -76,15 +80,6 @@ public struct Profile: Sendable, Equatable {
 
     private static func number(key: UInt64) -> Double {
         Double(bitPattern: key >> 63 == 1 ? key & ~(1 << 63) : ~key)
-    }
-
-    private static func first(atLeast key: UInt64, in keys: [UInt64], from start: Int) -> Int {
-        var (low, high) = (start, keys.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if keys[middle] < key { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 
     /// Values, nulls included.

@@ -57,16 +57,17 @@ public final class OfflineStore: Projection {
     /// Records of each stream that the files leave out.
     public var unreadable: [String: UnreadableRecords] { state.withLock { $0.tables.unreadable } }
 
-    /// Whether a file's rows are what a stream's definition reads of their records: it was written
-    /// with that definition, or with an older one, to which this one only adds fields that may be
-    /// null.
-    public func holds(_ path: String, _ stream: StreamDefinition) throws -> Bool {
+    /// How many rows a file has, if they are what a stream's definition reads of their records: it
+    /// was written with that definition, or with an older one, to which this one only adds fields
+    /// that may be null. Nil for a file of another definition.
+    public func rows(of path: String, for stream: StreamDefinition) throws -> Int? {
         let footer = try footer(path)
         if footer.metadata(StreamDefinition.definitionKey) == stream.digest.description {
-            return true
+            return footer.rowCount
         }
         let fields = footer.columnNames.filter { !StreamTable.ownColumns.contains($0) }
-        return !stream.isWrittenView && stream.fields.map(\.name).starts(with: fields)
+        let isOlder = !stream.isWrittenView && stream.fields.map(\.name).starts(with: fields)
+        return isOlder ? footer.rowCount : nil
     }
 
     /// Reads the end of a file only, which names its columns and its definition.

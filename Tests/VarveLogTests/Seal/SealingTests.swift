@@ -29,6 +29,31 @@ import VarveSystem
         #expect(try log.verify().isSound)
     }
 
+    @Test(arguments: [(400, true), (1 << 20, false)])
+    func `a clean stop ends a segment that would take long to read`(
+        size: Int64, isEnded: Bool
+    ) throws {
+        let log = TestLog(segmentBytes: 1 << 20)
+        log.options.closeBytes = size
+        let before = try log.session { core in
+            try log.fill(&core, batches: 6)
+            try core.finish()
+            return try log.contents(core.reader)
+        }
+        #expect(try log.segments().count == (isEnded ? 2 : 1))
+        try log.session { core in
+            #expect((core.recovery.frames < 3) == isEnded, "\(core.recovery.frames) frames")
+            #expect(try log.contents(core.reader) == before)
+            try log.fill(&core, batches: 4, from: 6)
+        }
+        // Nothing was appended since a segment began: none is ended.
+        let count = try log.segments().count
+        try log.session { core in try core.finish() }
+        try log.session { core in try core.finish() }
+        #expect(try log.segments().count <= count + 1)
+        #expect(try log.verify().isSound)
+    }
+
     @Test func `a segment without a whole footer is read frame by frame and sealed anew`() throws {
         let log = TestLog()
         let before = try log.session { core in

@@ -174,7 +174,7 @@ import VarveTestSupport
             policy: old.policy)
         let paths = try store.reading("quotes") { $0.paths }
         for path in paths {
-            let held = try [old, newer, other].map { try store.holds(path, $0) }
+            let held = try [old, newer, other].map { try store.rows(of: path, for: $0) != nil }
             #expect(held == [true, true, false], "\(path)")
         }
     }

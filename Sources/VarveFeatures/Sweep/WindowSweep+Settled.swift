@@ -1,0 +1,136 @@
+import VarveBytes
+
+/// The quick way, which most rows take: no fact of the window is open, and every fact of the lane
+/// has a value and counts. One flat loop for each function.
+extension WindowSweep {
+    /// Answers the rows of a range that can be answered so, and adds the others to `rest`.
+    /// - Returns: false when none can; `rest` is left as it is then.
+    mutating func answerSettled(
+        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
+        _ lane: borrowing LaneSweep, _ cells: inout FeatureCells
+    ) -> Bool {
+        guard lane.isPlain, categoryType == nil else { return false }
+        if case .lastFacts = feature.window { return false }
+        if feature.function == .count {
+            each(range, rows, bounds, lane, &cells, isOfNone: true) { UInt64($1 - $0) }
+            return true
+        }
+        let words = lane.values.words.span
+        guard type != .string, words.count == lane.count else { return false }
+        switch feature.function {
+        case .latest, .last:
+            each(range, rows, bounds, lane, &cells) { words[$1 - 1] }
+        case .first:
+            each(range, rows, bounds, lane, &cells) { lower, _ in words[lower] }
+        case .min where scansLess(range, rows, bounds, lane.count):
+            let isFloat = type == .float64
+            each(range, rows, bounds, lane, &cells) { lower, top in
+                var least = Self.key(words[lower], isFloat)
+                for index in (lower + 1)..<top {
+                    least = Swift.min(least, Self.key(words[index], isFloat))
+                }
+                return Self.word(key: least, isFloat)
+            }
+        case .max where scansLess(range, rows, bounds, lane.count):
+            let isFloat = type == .float64
+            each(range, rows, bounds, lane, &cells) { lower, top in
+                var most = Self.key(words[lower], isFloat)
+                for index in (lower + 1)..<top {
+                    most = Swift.max(most, Self.key(words[index], isFloat))
+                }
+                return Self.word(key: most, isFloat)
+            }
+        case .sum where lane.sumsFit && type == .int64:
+            each(range, rows, bounds, lane, &cells) { lower, top in
+                Int64(exactly: lane.sum(lower..<top)).map { UInt64(bitPattern: $0) }
+            }
+        case .sum where lane.sumsFit:
+            each(range, rows, bounds, lane, &cells) { lower, top in
+                let sum = lane.double(lane.sum(lower..<top))
+                return sum.isFinite ? sum.bitPattern : nil
+            }
+        case .mean where lane.sumsFit:
+            each(range, rows, bounds, lane, &cells) { lower, top in
+                let sum = lane.double(lane.sum(lower..<top))
+                return sum.isFinite ? (sum / Double(top - lower)).bitPattern : nil
+            }
+        default: return false
+        }
+        return true
+    }
+
+    /// Answers each row by a function of its window; what it has no answer to goes to `rest`.
+    /// - Parameter isOfNone: whether a window without facts has an answer, at any age.
+    @inline(__always)
+    private mutating func each(
+        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
+        _ lane: borrowing LaneSweep, _ cells: inout FeatureCells, isOfNone: Bool = false,
+        _ word: (_ lower: Int, _ top: Int) -> UInt64?
+    ) {
+        Self.fill(
+            &cells.words, &cells.statuses, &rest, range, rows, bounds, lane,
+            maxAge: isOfNone ? nil : maxAge, isOfNone: isOfNone, word)
+    }
+
+    @inline(__always)
+    private static func fill(
+        _ words: inout [UInt64], _ statuses: inout [UInt8], _ rest: inout [Int32],
+        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
+        _ lane: borrowing LaneSweep, maxAge: Int64?, isOfNone: Bool,
+        _ word: (_ lower: Int, _ top: Int) -> UInt64?
+    ) {
+        let (lowers, tops) = (bounds.lowers.span, bounds.tops.span)
+        let (settled, times, events) = (rows.settled.span, rows.times.span, lane.eventTimes.span)
+        var words = words.mutableSpan
+        var statuses = statuses.mutableSpan
+        for row in range {
+            let (lower, top) = (lowers[row], tops[row])
+            var status = FeatureStatus.present
+            var answer: UInt64 = 0
+            if settled[row] < top {
+                rest.append(Int32(truncatingIfNeeded: row))
+                continue
+            } else if lower == top, !isOfNone {
+                status = .notFound
+            } else if let maxAge, isOlder(events[top - 1], than: maxAge, at: times[row]) {
+                status = .expired
+            } else if let found = word(lower, top) {
+                answer = found
+            } else {
+                rest.append(Int32(truncatingIfNeeded: row))
+                continue
+            }
+            words[row] = answer
+            statuses[row] = status.rawValue
+        }
+    }
+
+    /// Whether looking at every fact of every window is less work than a queue of extremes.
+    private func scansLess(
+        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
+        _ count: Int
+    ) -> Bool {
+        var facts = 0
+        for row in range { facts += bounds.tops[row] - bounds.lowers[row] }
+        return facts <= 4 * count
+    }
+
+    /// A number in the order of `Value.precedes`: negative floats descend with their bits, and -0
+    /// then comes just before +0.
+    @inline(__always)
+    private static func key(_ word: UInt64, _ isFloat: Bool) -> Int64 {
+        let bits = Int64(bitPattern: word)
+        return isFloat && bits < 0 ? bits ^ Int64.max : bits
+    }
+
+    @inline(__always)
+    private static func word(key: Int64, _ isFloat: Bool) -> UInt64 {
+        UInt64(bitPattern: isFloat && key < 0 ? key ^ Int64.max : key)
+    }
+
+    /// Whether a time lies further back than an age.
+    static func isOlder(_ time: Int64, than age: Int64, at now: Int64) -> Bool {
+        let (found, overflow) = now.subtractingReportingOverflow(time)
+        return overflow || found > age
+    }
+}
