@@ -68,6 +68,25 @@ extension RawSpan {
         return true
     }
 
+    /// Where a byte is next, from an offset on; nil when it does not come.
+    public func firstOffset(of byte: UInt8, from start: Int) -> Int? {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let pattern = ones &* UInt64(byte)
+        var offset = start
+        // Eight at a time: where the byte is, the difference is zero, and borrows from its top bit.
+        while byteCount - offset >= 8 {
+            let difference = littleEndian(at: offset, as: UInt64.self) ^ pattern
+            let found = (difference &- ones) & ~difference & tops
+            if found != 0 { return offset + found.trailingZeroBitCount >> 3 }
+            offset += 8
+        }
+        while offset < byteCount {
+            if self.byte(at: offset) == byte { return offset }
+            offset += 1
+        }
+        return nil
+    }
+
     /// Whether all bytes are zero.
     public var isAllZero: Bool {
         var offset = 0

@@ -7,11 +7,10 @@ extension Node {
     /// rules of Kafka topics.
     /// - Returns: the position after the last record, and how many were appended.
     /// - Throws: `NodeError.badRequest` or `notFound` for the name; `NodeError.refused` naming the
-    ///   line of the first record that does not fit; batches before it have been appended, as the message says.
+    ///   line of the first record that does not fit; batches before it have been appended, as the
+    ///   message says.
     func append(ndjson body: [UInt8], to name: String) throws -> (end: Position, count: Int) {
-        let lines = body.split(separator: UInt8(ascii: "\n")).filter { line in
-            line.contains { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }
-        }
+        let lines = Self.lines(body.raw)
         let stream = StreamName(name: name, partition: 0)
         guard KafkaTopics.isValid(name) else {
             throw NodeError.badRequest(KafkaRefusal.invalidName(name).message)
@@ -24,11 +23,9 @@ extension Node {
         var end = log.commitPosition
         var appended = 0
         for start in stride(from: 0, to: lines.count, by: Self.linesPerBatch) {
-            let now = milliseconds()
-            let records = lines[start..<min(start + Self.linesPerBatch, lines.count)].map {
-                Record(key: nil, value: Array($0), timestamp: now)
-            }
-            let batch = try RecordBatch.encode(records)
+            let batch = try RecordBatch.encode(
+                lines[start..<min(start + Self.linesPerBatch, lines.count)], of: body.raw,
+                timestamp: milliseconds())
             let header = try RecordBatchHeader(reading: batch.raw)
             switch gate.judge(batch.raw, header: header, stream: stream) {
             case .accept(let flags):
@@ -62,6 +59,21 @@ extension Node {
         }
     }
 
-    /// Records in one batch of `append`.
-    static let linesPerBatch = 1000
+    /// Records in one batch of `append`: where one does not fit, all of them are refused, or go
+    /// into quarantine.
+    private static let linesPerBatch = 1000
+
+    /// The lines that say anything.
+    private static func lines(_ body: RawSpan) -> [Range<Int>] {
+        var lines: [Range<Int>] = []
+        var start = 0
+        while start < body.byteCount {
+            let end = body.firstOffset(of: UInt8(ascii: "\n"), from: start) ?? body.byteCount
+            var first = start
+            while first < end, [0x20, 0x0D, 0x09].contains(body.byte(at: first)) { first += 1 }
+            if first < end { lines.append(start..<end) }
+            start = end + 1
+        }
+        return lines
+    }
 }

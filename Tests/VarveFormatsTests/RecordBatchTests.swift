@@ -28,6 +28,23 @@ struct RecordBatchTests {
         #expect(try decoded(bytes) == records)
     }
 
+    @Test("values alone are encoded as records without keys are", arguments: [1, 2, 65, 5000])
+    func values(_ count: Int) throws {
+        var generator = SplitMix64(seed: UInt64(count))
+        var bytes: [UInt8] = [1, 2, 3]
+        let ranges = (0..<count).map { _ in
+            let start = bytes.count
+            // Around the sizes at which a length takes one byte more.
+            let size = generator.below(3) == 0 ? 8190 + generator.below(6) : generator.below(70)
+            for _ in 0..<size { bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
+            bytes.append(0)
+            return start..<bytes.count - 1
+        }
+        let records = ranges.map { Record(key: nil, value: Array(bytes[$0]), timestamp: -7) }
+        let found = try RecordBatch.encode(ranges[...], of: bytes.raw, timestamp: -7)
+        #expect(found == (try RecordBatch.encode(records)))
+    }
+
     @Test("placing a batch leaves its checksum valid")
     func placement() throws {
         var bytes = try RecordBatch.encode(records)

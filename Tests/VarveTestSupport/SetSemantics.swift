@@ -71,13 +71,13 @@ public struct SetSemantics: Sendable {
         case .lifetime: break
         case .lastFacts(let count): inWindow = visible.suffix(count)
         case .length(let length, let lag, let hop):
-            let near = cutoff - lag
-            var far = near - length
-            if hop > 0 { far -= ((far % hop) + hop) % hop }
+            let near = Int128(cutoff) - Int128(lag)
+            var far = near - Int128(length)
+            if hop > 0 { far -= ((far % Int128(hop)) + Int128(hop)) % Int128(hop) }
             inWindow = visible.filter {
                 view.includesCutoff
-                    ? $0.eventTime > far && $0.eventTime <= near
-                    : $0.eventTime >= far && $0.eventTime < near
+                    ? Int128($0.eventTime) > far && Int128($0.eventTime) <= near
+                    : Int128($0.eventTime) >= far && Int128($0.eventTime) < near
             }
         }
         return aggregate(feature, inWindow, cutoff)

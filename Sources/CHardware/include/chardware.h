@@ -33,6 +33,17 @@ void chw_keep_freed_blocks(int mapped, int kept);
 // malloc_trim: freed pages of every arena go back to the system.
 void chw_give_freed_pages_back(void);
 
+// Whether the kernel gives huge pages to those who ask for them, and to nobody else.
+int chw_gives_huge_pages_on_request(void);
+
+// Becomes the same program anew, with the same arguments and an environment variable set. Returns
+// only where that fails, with the variable set.
+void chw_restart(char *const *arguments, const char *name, const char *value);
+
+// Asks the processor to bring the cache line of an address nearer. Nothing is read: any address
+// will do.
+static inline void chw_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 static const uint32_t CHW_EPOLL_IN = EPOLLIN;
 static const uint32_t CHW_EPOLL_OUT = EPOLLOUT;
 // Both directions are closed, or the connection is broken.

@@ -25,8 +25,8 @@ extension EntityFacts {
         of window: Window, _ query: FactQuery
     ) -> FactRange {
         let bounds = query.bounds(window)
-        let upper = place(query, behind: bounds.near)
         var lower = FactPlace(block: 0, index: 0)
+        let upper = bounds.isEmpty ? lower : place(query, behind: bounds.near)
         if let far = bounds.far { lower = place(query, behind: far) }
         if (lower.block, lower.index) > (upper.block, upper.index) { lower = upper }
         var range = FactRange(lower: lower, upper: upper)

@@ -55,6 +55,10 @@ struct EntityFacts: Sendable {
         return words.isEmpty ? 0 : words.integer(words.count - 1)
     }
 
+    /// Where the facts of the open block are, which nearly always are all of them.
+    @inline(__always)
+    var hint: MemoryHint { open.hint }
+
     /// Facts, those that were replaced included.
     func count(_ stride: Int) -> Int {
         closed.reduce(open.count(stride)) { $0 + $1.block.count(stride) }

@@ -111,7 +111,7 @@ extension EntityFacts {
     }
 
     /// How far outside the window an event time lies.
-    private static func distance(_ time: Int64, _ bounds: (far: Int64?, near: Int64)) -> UInt64 {
+    private static func distance(_ time: Int64, _ bounds: TimeBounds) -> UInt64 {
         func between(_ low: Int64, _ high: Int64) -> UInt64 {
             UInt64(bitPattern: high) &- UInt64(bitPattern: low)
         }
@@ -121,13 +121,13 @@ extension EntityFacts {
     }
 
     private func verdict(
-        _ query: FactQuery, _ feature: ViewPlan.Computed, _ bounds: (far: Int64?, near: Int64),
+        _ query: FactQuery, _ feature: ViewPlan.Computed, _ bounds: TimeBounds,
         isBeforeRange: Bool, _ words: borrowing Span<UInt64>, _ replaced: borrowing Span<Int64>,
         _ index: Int
     ) -> Explanation.Verdict {
         let fact = index * query.stride
         let time = words.integer(fact + FactLayout.eventTime)
-        if query.isBehind(time, bounds.near) { return .notYetHappened }
+        if bounds.isEmpty || query.isBehind(time, bounds.near) { return .notYetHappened }
         if let far = bounds.far, !query.isBehind(time, far) { return .beforeWindow }
         if words.integer(fact + FactLayout.position) >= query.visibility.position {
             return .notYetInLog

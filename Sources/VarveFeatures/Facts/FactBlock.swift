@@ -20,6 +20,10 @@ struct FactBlock: Sendable {
 
     var isEmpty: Bool { words.isEmpty }
 
+    /// Where its facts are.
+    @inline(__always)
+    var hint: MemoryHint { words.hint(0) }
+
     func count(_ stride: Int) -> Int { words.count / stride }
 
     func eventTime(_ index: Int, _ stride: Int) -> Int64 {

@@ -27,18 +27,20 @@ struct FactQuery {
         lane = plan.lane(number)
     }
 
-    /// The event times of a window: from the first at which `far` holds up to the first at which
-    /// `near` holds.
-    func bounds(_ window: Window) -> (far: Int64?, near: Int64) {
-        guard case .length(let length, let lag, let hop) = window else { return (nil, cutoff) }
-        let near = cutoff.subtractingSaturating(lag)
+    /// The event times that a window sees.
+    func bounds(_ window: Window) -> TimeBounds {
+        guard case .length(let length, let lag, let hop) = window else {
+            return TimeBounds(far: nil, near: cutoff, isEmpty: false)
+        }
+        let (near, isBeforeTime) = cutoff.subtractingReportingOverflow(lag)
+        if isBeforeTime { return TimeBounds(far: nil, near: .min, isEmpty: true) }
         var (far, overflows) = near.subtractingReportingOverflow(length)
         if hop > 0, !overflows {
             (far, overflows) = far.subtractingReportingOverflow(
                 far.flooredDivision(by: hop).remainder)
         }
         // Before the first moment there is: no fact lies beyond it, whether the edge counts or not.
-        return (overflows ? nil : far, near)
+        return TimeBounds(far: overflows ? nil : far, near: near, isEmpty: false)
     }
 
     /// Whether an event time lies at or behind a bound.
@@ -88,10 +90,11 @@ struct FactQuery {
     }
 }
 
-extension Int64 {
-    /// The difference, or the type's bound where it lies beyond.
-    fileprivate func subtractingSaturating(_ other: Int64) -> Int64 {
-        let (value, overflow) = subtractingReportingOverflow(other)
-        return overflow ? (other > 0 ? .min : .max) : value
-    }
+/// The event times of a window: from the first behind `far`, or from the first of all, up to the
+/// first behind `near`.
+struct TimeBounds {
+    let far: Int64?
+    let near: Int64
+    /// Whether the window ends before there is any time.
+    let isEmpty: Bool
 }

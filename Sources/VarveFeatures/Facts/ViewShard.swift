@@ -15,8 +15,9 @@ public struct ViewShard: Sendable {
 
     private(set) var entities: [Entity] = []
     private var keyBytes: [UInt8] = []
-    /// Open addressing: an entity's number plus one; 0 is free.
-    private var slots: [UInt32] = []
+    /// Open addressing: the upper half of a hash, which nearly always tells whether it is the one
+    /// that is looked for, over an entity's number plus one; 0 is free.
+    private var slots: [UInt64] = []
     private(set) var texts = TextTable()
     /// Facts of all entities.
     public private(set) var factCount = 0
@@ -36,7 +37,7 @@ public struct ViewShard: Sendable {
 
     /// Memory, in bytes, as well as it can be told: capacities of all arrays.
     public var byteCount: Int {
-        entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 4
+        entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 8
             + texts.byteCount + factBytes
     }
 
@@ -154,8 +155,10 @@ public struct ViewShard: Sendable {
     private mutating func place(_ mark: Int, _ hash: UInt64) {
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
-        slots[slot] = UInt32(mark)
+        slots[slot] = hash & Self.tagBits | UInt64(mark)
     }
+
+    private static let tagBits: UInt64 = 0xFFFF_FFFF_0000_0000
 
     /// The number of an entity; nil when it was never seen.
     func find(_ key: RawSpan, _ hash: UInt64) -> Int? {
@@ -164,8 +167,8 @@ public struct ViewShard: Sendable {
         let entities = entities.span
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 {
-            let number = Int(slots[slot]) - 1
-            if entities[number].hash == hash {
+            if (slots[slot] ^ hash) & Self.tagBits == 0 {
+                let number = Int(slots[slot] & ~Self.tagBits) - 1
                 let range = Int(entities[number].keyStart)..<Int(entities[number].keyEnd)
                 if keyBytes.raw.extracting(range).equals(key) { return number }
             }
@@ -183,7 +186,40 @@ public struct ViewShard: Sendable {
 
 // MARK: - Reading
 
+/// What is fetched beforehand for an entity that will be read, each from what the one before it has
+/// brought: the slot of its hash, the entity, its key and facts. Each step is taken for many
+/// entities, so that the processor waits for all of them at once.
+public enum Foresight: CaseIterable, Sendable {
+    case slot, entity, facts
+}
+
 extension ViewShard {
+    /// Has what a read of an entity needs fetched. No answer depends on it.
+    public func foresee(_ hash: UInt64, _ step: Foresight) {
+        if slots.isEmpty { return }
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+        if step == .slot { return slots.hint(slot).prefetch() }
+        let marks = slots.span
+        while marks[slot] != 0, (marks[slot] ^ hash) & Self.tagBits != 0 {
+            slot = (slot + 1) & (marks.count - 1)
+        }
+        guard marks[slot] != 0 else { return }
+        let number = Int(marks[slot] & ~Self.tagBits) - 1
+        if step == .entity {
+            let entity = entities.hint(number)
+            entity.prefetch()
+            return entity.advanced(by: MemoryLayout<Entity>.size - 1).prefetch()
+        }
+        let found = entities.span
+        let key = keyBytes.hint(Int(found[number].keyStart))
+        // An address, before anything is called: no reference must be counted, which would wait for
+        // the very memory that is to be fetched.
+        let facts = found[number].facts.hint
+        key.prefetch()
+        // Four words before an array's first are its own.
+        for line in 0..<3 { facts.advanced(by: 64 * line - 32).prefetch() }
+    }
+
     /// Appends features of an entity.
     /// - Parameters:
     ///   - key: encoded as `EntityKey` is; nil when one of its fields is null.

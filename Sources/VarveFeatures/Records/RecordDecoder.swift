@@ -10,7 +10,7 @@ public struct RecordDecoder: Sendable {
     public let stream: StreamDefinition
     /// The fields' names between quotes, one after the other.
     private let quotedNames: [UInt8]
-    private let slots: [Slot]
+    let slots: [Slot]
     /// A bit for each field that may not be null.
     private let required: [UInt64]
     private let eventTimeSlot: Int?
@@ -24,7 +24,7 @@ public struct RecordDecoder: Sendable {
     private var isWanted: [Bool]
 
     /// What decoding needs to know of a field, without a reference to count.
-    private struct Slot: Sendable {
+    struct Slot: Sendable {
         let type: ValueType
         /// Where its name is in `quotedNames`.
         let nameStart: Int

@@ -106,7 +106,7 @@ public struct ExactSum: Sendable, Equatable {
     /// every double. The sum of nothing is +0.
     public var value: Double {
         guard high > 0 else { return 0 }
-        return shortValue ?? longValue
+        return shortValue ?? longValue()
     }
 
     /// The value of few additions of numbers of similar size, in one word of 128 bits; nil where
@@ -139,7 +139,9 @@ public struct ExactSum: Sendable, Equatable {
         return total < 0 ? -result : result
     }
 
-    private var longValue: Double {
+    /// Not inlined: short sums would pay for the copy, too.
+    @inline(never)
+    private func longValue() -> Double {
         var magnitude = self
         magnitude.settle()
         let isNegative = magnitude.limbs[magnitude.high - 1] < 0

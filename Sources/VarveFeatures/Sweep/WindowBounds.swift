@@ -38,15 +38,17 @@ struct WindowBounds {
             let stop = lane.starts[entity + 1]
             var (lower, near) = (lane.starts[entity], lane.starts[entity])
             for row in rows.starts[entity]..<rows.starts[entity + 1] {
-                let nearEdge = times[row].subtractingClamped(lag)
-                var farEdge = nearEdge.subtractingClamped(length)
-                if hop > 0 {
-                    farEdge = farEdge.subtractingClamped(
+                let (nearEdge, isBeforeTime) = times[row].subtractingReportingOverflow(lag)
+                var (farEdge, isOpen) = nearEdge.subtractingReportingOverflow(length)
+                if hop > 0, !isOpen {
+                    (farEdge, isOpen) = farEdge.subtractingReportingOverflow(
                         farEdge.flooredDivision(by: hop).remainder)
                 }
-                farEdge = farEdge.subtractingClamped(-reach)
+                farEdge = isOpen ? .min : farEdge.subtractingClamped(-reach)
                 var top = rows.ends[row]
-                if lag != 0 {
+                if isBeforeTime {
+                    top = lane.starts[entity]
+                } else if lag != 0 {
                     let edge = nearEdge.subtractingClamped(-reach)
                     while near < stop, facts[near] < edge { near += 1 }
                     top = min(near, top)

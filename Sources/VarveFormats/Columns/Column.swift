@@ -137,6 +137,17 @@ extension Column {
         finishRow(isValid: true)
     }
 
+    /// Adds a row of any type but text: a number or time by its bits, a boolean as 0 or another
+    /// number.
+    public mutating func append(word: UInt64) {
+        switch type {
+        case .bool: bits.append(word != 0)
+        case .int64, .float64, .timestamp: words.append(word)
+        case .string: preconditionFailure("column \(name) holds texts")
+        }
+        finishRow(isValid: true)
+    }
+
     /// Adds a row.
     public mutating func append(_ cell: Cell) {
         switch cell {

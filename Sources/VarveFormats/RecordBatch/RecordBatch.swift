@@ -94,23 +94,73 @@ public enum RecordBatch {
         let size = RecordBatchHeader.size + payload.count
         guard size <= RecordBatchHeader.largestBatch else { throw .tooLarge(size) }
         var writer = ByteWriter(capacity: size)
+        writeHead(
+            &writer, compression, count: records.count,
+            times: first.timestamp...records.reduce(first.timestamp) { max($0, $1.timestamp) },
+            (producerID, producerEpoch, baseSequence))
+        writer.raw(payload)
+        seal(&writer.bytes)
+        return writer.bytes
+    }
+
+    /// Encodes at least one value, each without a key, all of one time, as one batch.
+    /// - Parameter values: parts of the bytes.
+    public static func encode(
+        _ values: ArraySlice<Range<Int>>, of bytes: RawSpan, timestamp: Int64
+    ) throws(RecordBatchError) -> [UInt8] {
+        guard !values.isEmpty else { throw .badField("record count", 0) }
+        // Five of a record's bytes, and four varints of five bytes at most, are not its value's.
+        let room = values.reduce(RecordBatchHeader.size) { $0 + $1.count + 24 }
+        guard room <= RecordBatchHeader.largestBatch else { throw .tooLarge(room) }
+        var writer = ByteWriter(capacity: room)
+        writeHead(
+            &writer, .none, count: values.count, times: timestamp...timestamp, (-1, -1, -1))
+        for (index, value) in values.enumerated() {
+            let head = varintSize(Int64(index)) + varintSize(Int64(value.count))
+            writer.varint(Int64(head + value.count + 4))
+            writer.bytes.append(0)
+            writer.varint(0)
+            writer.varint(Int64(index))
+            writer.varint(-1)
+            writer.varint(Int64(value.count))
+            writer.raw(bytes.extracting(value))
+            writer.varint(0)
+        }
+        seal(&writer.bytes)
+        return writer.bytes
+    }
+
+    /// Bytes of a zig-zag varint.
+    private static func varintSize(_ value: Int64) -> Int {
+        let bits = 64 - UInt64(bitPattern: (value << 1) ^ (value >> 63)).leadingZeroBitCount
+        return max(1, (bits + 6) / 7)
+    }
+
+    /// Writes a header whose length and checksum are left to `seal`.
+    private static func writeHead(
+        _ writer: inout ByteWriter, _ compression: Compression, count: Int,
+        times: ClosedRange<Int64>,
+        _ producer: (id: Int64, epoch: Int16, baseSequence: Int32)
+    ) {
         writer.bigEndian(Int64(0))
-        writer.bigEndian(Int32(size - RecordBatchHeader.lengthEnd))
+        writer.bigEndian(Int32(0))
         writer.bigEndian(Int32(-1))
         writer.integer(UInt8(2))
         writer.bigEndian(UInt32(0))
         writer.bigEndian(Int16(compression.rawValue))
-        writer.bigEndian(Int32(records.count - 1))
-        writer.bigEndian(first.timestamp)
-        writer.bigEndian(records.reduce(first.timestamp) { max($0, $1.timestamp) })
-        writer.bigEndian(producerID)
-        writer.bigEndian(producerEpoch)
-        writer.bigEndian(baseSequence)
-        writer.bigEndian(Int32(records.count))
-        writer.raw(payload)
-        let crc = CRC32C.checksum(writer.bytes.raw.extracting(21..<size))
-        writer.bytes.patchBigEndian(crc, at: 17)
-        return writer.bytes
+        writer.bigEndian(Int32(count - 1))
+        writer.bigEndian(times.lowerBound)
+        writer.bigEndian(times.upperBound)
+        writer.bigEndian(producer.id)
+        writer.bigEndian(producer.epoch)
+        writer.bigEndian(producer.baseSequence)
+        writer.bigEndian(Int32(count))
+    }
+
+    private static func seal(_ bytes: inout [UInt8]) {
+        bytes.patchBigEndian(Int32(bytes.count - RecordBatchHeader.lengthEnd), at: 8)
+        let crc = CRC32C.checksum(bytes.raw.extracting(21..<bytes.count))
+        bytes.patchBigEndian(crc, at: 17)
     }
 
     /// Decodes the records of the batch that starts `bytes`, in order. `scratch` holds them when

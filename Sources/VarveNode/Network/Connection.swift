@@ -45,7 +45,8 @@ public final class Connection {
     var isTouched = false
     /// Whether the loop will touch it once there is room.
     var isStarved = false
-    private unowned let loop: LoopCore
+    /// Which lets go of it when it is closed.
+    private let loop: LoopCore
 
     private var input: [UInt8] = []
     private var inputRange = 0..<0
@@ -236,7 +237,7 @@ public final class Connection {
             switch try socket.read(into: &input, from: inputRange.upperBound) {
             case .wouldBlock: break
             case .bytes(let count):
-                lastProgress = .now
+                lastProgress = loop.now
                 listening.receivedBytes.wrappingAdd(count, ordering: .relaxed)
                 if phase != .open { break }
                 inputRange = inputRange.lowerBound..<(inputRange.upperBound + count)
@@ -259,6 +260,13 @@ public final class Connection {
         if hasEnded { return }
         hasEnded = true
         handler?.ended()
+    }
+
+    /// Lets the handler foresee what `settle` will do.
+    func foresee(step: Int) {
+        guard hasNews, acceptsRequests, let handler, step < handler.foresightSteps else { return }
+        let bytes = input
+        handler.foresee(bytes.raw.extracting(inputRange), step: step)
     }
 
     /// Hands the bytes that wait to the handler, while it may take requests.
@@ -296,7 +304,7 @@ public final class Connection {
                 let sent = waiting - answers.outputBytes
                 count()
                 if sent > 0 {
-                    lastProgress = .now
+                    lastProgress = loop.now
                     listening.sentBytes.wrappingAdd(sent, ordering: .relaxed)
                 }
                 // Written answers may have made room for requests that wait.

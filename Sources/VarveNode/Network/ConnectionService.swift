@@ -29,6 +29,17 @@ public protocol ConnectionHandler: AnyObject {
     func receive(_ bytes: RawSpan, on connection: Connection) throws -> Int
     /// The client sends nothing more. It may still read, but most have gone.
     func ended()
+    /// Steps of `foresee` that are worth taking.
+    var foresightSteps: Int { get }
+    /// `receive` will be called with these bytes, or with more behind them: what it needs may be
+    /// fetched into the processor's cache. A step is taken for all connections that are ready
+    /// before the next one is, so that the processor waits for all of them at once.
+    func foresee(_ bytes: RawSpan, step: Int)
     /// The connection has gone.
     func closed()
+}
+
+extension ConnectionHandler {
+    public var foresightSteps: Int { 0 }
+    public func foresee(_ bytes: RawSpan, step: Int) {}
 }

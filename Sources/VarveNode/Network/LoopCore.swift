@@ -11,6 +11,10 @@ final class LoopCore {
     private var nextToken: UInt64 = 0
     /// Connections that something happened to.
     private var touched: [Connection] = []
+    /// Connections that are being handled, and whether they were touched before.
+    private var ready: [(connection: Connection, wasTouched: Bool)] = []
+    /// When the loop last woke.
+    private(set) var now = ContinuousClock.now
     private var buffers: [[UInt8]] = []
     /// Bytes of requests that wait for their answers, over all connections.
     var promisedBytes = 0
@@ -40,6 +44,11 @@ final class LoopCore {
     /// Buffers that grew beyond this are not kept.
     private static let keptBufferSize = 4 << 20
     private static let keptBuffers = 16
+    /// Connections that are read from before the first of them is answered: as many as there are
+    /// buffers kept.
+    private static let eventsAtOnce = keptBuffers
+    /// The most steps that any handler takes.
+    private static let foresightSteps = 3
     /// How long accepting pauses when the process is out of descriptors.
     private static let acceptPause = Duration.milliseconds(100)
 
@@ -61,7 +70,13 @@ final class LoopCore {
                 report("the event loop cannot wait: \(error)")
                 return closeAll()
             }
-            for event in events { handle(event) }
+            now = .now
+            var next = 0
+            while next < events.count {
+                let end = min(next + Self.eventsAtOnce, events.count)
+                handle(events[next..<end])
+                next = end
+            }
             for action in timers.queue.takeDue(at: .now) { action() }
             for listener in listeners.values where listener.listening.takeWake() {
                 listener.service.woken()
@@ -86,14 +101,30 @@ final class LoopCore {
         return deadline.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
     }
 
-    private func handle(_ event: Poller.Event) {
-        if listeners[event.token] != nil { return accept(event.token) }
-        // A connection may have been closed by an event before this one.
-        guard let connection = connections[event.token] else { return }
-        if event.isReadable { connection.readable(isHungUp: event.isHungUp) }
-        // At once: its buffer serves the next connection while it is in the processor's cache, and
-        // its client works on the answers meanwhile.
-        connection.settle()
+    /// Reads from all of some connections before it answers any.
+    private func handle(_ events: ArraySlice<Poller.Event>) {
+        for event in events {
+            if listeners[event.token] != nil {
+                accept(event.token)
+                continue
+            }
+            // A connection may have been closed by an event before this one.
+            guard let connection = connections[event.token] else { continue }
+            ready.append((connection, connection.isTouched))
+            // It is settled below, whatever happens to it.
+            connection.isTouched = true
+            if event.isReadable { connection.readable(isHungUp: event.isHungUp) }
+        }
+        for step in 0..<Self.foresightSteps {
+            for (connection, _) in ready { connection.foresee(step: step) }
+        }
+        // At once: what was read and foreseen is in the processor's cache, and the clients work on
+        // their answers meanwhile.
+        for (connection, wasTouched) in ready {
+            connection.settle()
+            connection.isTouched = wasTouched
+        }
+        ready.removeAll(keepingCapacity: true)
     }
 
     private func handle(_ message: LoopMailbox.Message) {

@@ -19,14 +19,15 @@ struct RESPCommands: Sendable {
     var user: String?
     /// Whether commands that read are answered.
     private(set) var isAdmitted = false
-    /// What the batch of requests at hand reads from; made when the first of them reads.
-    private var reading: RESPReading?
+    /// What the batch of requests at hand reads from; renewed when the first of them reads.
+    private var reading: RESPReading
     private var isStale = true
 
     init(_ node: Node, _ access: AccessControl, client: Int64) {
         self.node = node
         self.access = access
         self.client = client
+        reading = RESPReading(node.online.reader, node.clock.now())
     }
 
     /// A new batch of requests has arrived.
@@ -201,7 +202,7 @@ struct RESPCommands: Sendable {
     func wait(for deferred: Deferred, _ answer: @escaping @Sendable ([UInt8]) -> Void) {
         var later = self
         later.writer.bytes = []
-        later.reading = nil
+        later.reading = RESPReading(node.online.reader, node.clock.now())
         let commands = later
         node.projector.notify(
             at: deferred.position, in: [node.online.name], timeout: Node.projectionTimeout
@@ -223,18 +224,24 @@ struct RESPCommands: Sendable {
     private mutating func reading<Result>(
         _ body: (inout RESPReading, inout RESPWriter) -> Result
     ) -> Result {
-        // Taken out, so that its arrays stay unshared while they are changed.
-        let last = reading.take()
-        var current: RESPReading
-        if let last, !isStale {
-            current = last
-        } else {
-            current = RESPReading(node.online.reader, node.clock.now(), after: last)
+        if isStale {
+            reading.renew(node.online.reader, node.clock.now())
             isStale = false
         }
-        defer { reading = current }
-        return body(&current, &writer)
+        return body(&reading, &writer)
     }
+
+    /// Notes what a command that will be run reads.
+    mutating func expect(_ arguments: Span<Range<Int>>, of bytes: RawSpan) {
+        let words = RESPWords(arguments, bytes)
+        guard words.count > 1, words.isWord(0, Self.hmget) || words.isWord(0, Self.hget) else {
+            return
+        }
+        reading.expect(words[1])
+    }
+
+    /// Has what the noted commands read fetched; see `Foresight`.
+    mutating func foresee(_ step: Foresight) { reading.foresee(step) }
 
     private mutating func hmget(_ words: borrowing RESPWords) {
         guard isRight(words, 3, orMore: true) else { return }

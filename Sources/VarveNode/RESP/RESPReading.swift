@@ -7,51 +7,62 @@ import VarveProtocols
 /// Reads entities for a batch of requests: one moment, one position, and memory that is used again
 /// from request to request.
 struct RESPReading {
-    private let reader: OnlineReader
-    private let time: Timestamp
-    /// Names that are looked for, as bytes end to end; nil: all features.
+    private var reader: OnlineReader
+    private var time: Timestamp
+    /// Names that are looked for, as bytes end to end.
     private var wanted: [UInt8] = []
     private var wantedEnds: [Int] = []
+    /// Whether all features are looked for instead.
     private var wantsAll = false
     /// The last view or service that was read, with what was found out about it.
     private var target: Target?
+    /// Its name; empty: there is none.
+    private var name: [UInt8] = []
+    /// Where it is a view by one field: itself, and the field's type.
+    private var plain: (view: Int, type: ValueType)?
+    /// Places of the wanted fields; those that are not there are left out.
+    private var features: [Int] = []
+    /// For each wanted field its place in `features`; -1 where there is none.
+    private var slots: [Int] = []
+    private var isResolved = false
     private var values: [FeatureValue] = []
     private var key = ByteWriter(capacity: 64)
+    /// Of the keys that will be read next in the plain view.
+    private var hashes: [UInt64] = []
 
-    /// A view or service, and where in it the wanted fields are.
+    /// A view or service.
     private struct Target {
         enum Kind {
             case view(Int)
             case service(PreparedService)
         }
 
-        let name: [UInt8]
         let kind: Kind
         let keyFields: [Field]
         let featureNames: [[UInt8]]
-        /// For a view by one field: itself, and the field's type.
-        var plain: (view: Int, type: ValueType)? {
-            guard case .view(let view) = kind, keyFields.count == 1 else { return nil }
-            return (view, keyFields[0].type)
-        }
-        /// Places of the wanted fields; those that are not there are left out.
-        var features: [Int] = []
-        /// For each wanted field its place in `features`; -1 where there is none.
-        var slots: [Int] = []
-        var isResolved = false
     }
 
-    /// - Parameter old: the reading of the batch before, whose memory is taken over.
-    init(_ reader: OnlineReader, _ time: Timestamp, after old: consuming RESPReading?) {
+    init(_ reader: OnlineReader, _ time: Timestamp) {
         self.reader = reader
         self.time = time
-        if let old {
-            // Definitions may have changed since: the target is kept only where they have not.
-            if reader.isOfSameState(as: old.reader) { target = old.target }
-            wanted = old.wanted
-            wantedEnds = old.wantedEnds
-            wantsAll = old.wantsAll
-            values = old.values
+    }
+
+    /// Reads for another batch from here on.
+    mutating func renew(_ reader: OnlineReader, _ time: Timestamp) {
+        // Definitions may have changed since: the target is kept only where they have not.
+        if !reader.isOfSameState(as: self.reader) { aim(at: nil, named: []) }
+        self.reader = reader
+        self.time = time
+    }
+
+    private mutating func aim(at target: Target?, named name: [UInt8]) {
+        self.target = target
+        self.name = name
+        isResolved = false
+        plain = nil
+        hashes.removeAll(keepingCapacity: true)
+        if let target, case .view(let view) = target.kind, target.keyFields.count == 1 {
+            plain = (view, target.keyFields[0].type)
         }
     }
 
@@ -61,7 +72,7 @@ struct RESPReading {
     mutating func fields(_ words: borrowing RESPWords, from first: Int) {
         if !wantsAll, isSame(words, first) { return }
         wantsAll = false
-        target?.isResolved = false
+        isResolved = false
         wanted.removeAll(keepingCapacity: true)
         wantedEnds.removeAll(keepingCapacity: true)
         for index in first..<words.count {
@@ -86,31 +97,31 @@ struct RESPReading {
     mutating func allFields() {
         if wantsAll { return }
         wantsAll = true
-        target?.isResolved = false
+        isResolved = false
     }
 
     private mutating func resolve() {
-        guard target?.isResolved == false, var target else { return }
-        target.features.removeAll(keepingCapacity: true)
-        target.slots.removeAll(keepingCapacity: true)
+        if isResolved { return }
+        guard let target else { return }
+        var (places, found) = ([Int](), [Int]())
         if wantsAll {
-            target.features = Array(target.featureNames.indices)
-            target.slots = target.features
+            places = Array(target.featureNames.indices)
+            found = places
         } else {
             var start = 0
             for end in wantedEnds {
                 let name = wanted.raw.extracting(start..<end)
                 start = end
                 if let place = target.featureNames.firstIndex(where: { $0.raw.equals(name) }) {
-                    target.slots.append(target.features.count)
-                    target.features.append(place)
+                    found.append(places.count)
+                    places.append(place)
                 } else {
-                    target.slots.append(-1)
+                    found.append(-1)
                 }
             }
         }
-        target.isResolved = true
-        self.target = target
+        (features, slots) = (places, found)
+        isResolved = true
     }
 
     // MARK: Which entity
@@ -123,20 +134,21 @@ struct RESPReading {
                     + " \"\(reader.definitions.views.first?.name ?? "view"):key\"")
         }
         let bytes = text.extracting(0..<end)
-        if let target, target.name.raw.equals(bytes) { return end + 1 }
+        if end > 0, name.raw.equals(bytes) { return end + 1 }
         let name = String(decoding: bytes.copied(), as: UTF8.self)
         if let view = reader.index(ofView: name) {
-            target = Target(
-                name: bytes.copied(), kind: .view(view),
-                keyFields: reader.definitions.views[view].entity,
-                featureNames: reader.featureNames(ofView: view))
+            aim(
+                at: Target(
+                    kind: .view(view), keyFields: reader.definitions.views[view].entity,
+                    featureNames: reader.featureNames(ofView: view)), named: bytes.copied())
         } else if let service = reader.pinned.services[name] {
-            target = Target(
-                name: bytes.copied(), kind: .service(service),
-                keyFields: service.plan.keyFields,
-                featureNames: service.plan.columns.map { Array($0.name.utf8) })
+            aim(
+                at: Target(
+                    kind: .service(service), keyFields: service.plan.keyFields,
+                    featureNames: service.plan.columns.map { Array($0.name.utf8) }),
+                named: bytes.copied())
         } else {
-            target = nil
+            aim(at: nil, named: [])
             throw RESPKeyError("there is no view or service \(name)")
         }
         return end + 1
@@ -156,7 +168,7 @@ struct RESPReading {
     private mutating func read(_ text: RawSpan) throws(RESPKeyError) {
         let start = try find(text)
         resolve()
-        if let plain = target?.plain, encode(text.extracting(start..<text.byteCount), plain.type) {
+        if let plain, encode(text.extracting(start..<text.byteCount), plain.type) {
             readEncoded(plain.view)
             return
         }
@@ -170,8 +182,7 @@ struct RESPReading {
         switch target.kind {
         case .view(let view):
             let parsed = try RESPKey(entity, keyFields: target.keyFields)
-            reader.read(
-                view: view, target.features, EntityKey(parsed.keys), at: time, into: &values)
+            reader.read(view: view, features, EntityKey(parsed.keys), at: time, into: &values)
         case .service(let service):
             let inputs = service.plan.service.inputs
             let parsed = try RESPKey(entity, keyFields: target.keyFields, inputs: inputs)
@@ -182,18 +193,34 @@ struct RESPReading {
                         + " \(service.plan.service.name):{\"\(field.name)\":...}")
             }
             let row = reader.row(service, keys: parsed.keys, inputs: parsed.inputs, at: time)
-            for feature in target.features { values.append(row[feature]) }
+            for feature in features { values.append(row[feature]) }
         }
     }
 
     /// Reads the entity of the key that was encoded last.
     private mutating func readEncoded(_ view: Int) {
-        guard let features = target?.features else { return }
         var values: [FeatureValue] = []
         swap(&values, &self.values)
         values.removeAll(keepingCapacity: true)
         reader.read(view: view, features, encodedKey: key.bytes.raw, at: time, into: &values)
         swap(&values, &self.values)
+    }
+
+    /// Notes the key of a command that will be run; `foresee` has what it needs fetched. Only where
+    /// it is of the view that was read last.
+    mutating func expect(_ text: RawSpan) {
+        guard let plain, let end = RESPKey.nameEnd(text), end > 0,
+            name.raw.equals(text.extracting(0..<end)),
+            encode(text.extracting(end + 1..<text.byteCount), plain.type)
+        else { return }
+        hashes.append(KeyHash.hash(key.bytes.raw))
+    }
+
+    /// Takes a step for the keys that were noted; the last one forgets them.
+    mutating func foresee(_ step: Foresight) {
+        guard let plain, !hashes.isEmpty else { return }
+        reader.foresee(view: plain.view, hashes.span, step)
+        if step == .facts { hashes.removeAll(keepingCapacity: true) }
     }
 
     /// Encodes a key of one plain text or integer without making a value of it; false when the
@@ -264,8 +291,6 @@ struct RESPReading {
 
     /// The wanted fields, in the order in which they were named.
     func writeFields(_ writer: inout RESPWriter) {
-        // Not the whole target, whose references would all be counted.
-        guard let slots = target?.slots else { return }
         for slot in slots {
             if slot < 0 { writer.null() } else { write(values[slot].value, &writer) }
         }

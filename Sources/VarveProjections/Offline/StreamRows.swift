@@ -55,7 +55,7 @@ public struct StreamRows {
                 rowsByID[id, default: []].append(columns[0].count)
             }
             if stream.id != nil { replaced.append(Int64.max) }
-            columns.append(slots, record.position.value, [eventTime, record.ingestTime, known])
+            columns.append(slots, record.position.value, (eventTime, record.ingestTime, known))
         }
     }
 
@@ -85,10 +85,19 @@ extension StreamDefinition {
 
 extension [Column] {
     /// Adds a row to columns that `tableColumns` made.
-    mutating func append(_ slots: borrowing [Value], _ position: Int64, _ times: [Timestamp]) {
-        let fields = slots.count
-        for index in 0..<fields { self[index].append(slots[index].cell) }
-        self[fields].append(position)
-        for index in times.indices { self[fields + 1 + index].append(times[index]) }
+    mutating func append(_ slots: borrowing [Value], _ position: Int64, _ times: RecordTimes) {
+        for index in 0..<slots.count { self[index].append(slots[index].cell) }
+        append(position, times)
+    }
+
+    /// Adds where and when a record stands to the last of them.
+    mutating func append(_ position: Int64, _ times: RecordTimes) {
+        self[count - 4].append(position)
+        self[count - 3].append(times.event)
+        self[count - 2].append(times.ingest)
+        self[count - 1].append(times.known)
     }
 }
+
+/// When a record's fact happened, when it came, and since when it is known.
+typealias RecordTimes = (event: Timestamp, ingest: Timestamp, known: Timestamp)

@@ -57,13 +57,16 @@ struct StreamTable {
         defer { self.reader = reader }
         reader.unreadable = nil
         var fullest = 0
-        reader.read(frame) { record, slots, event in
-            guard case .fact(let eventTime, let known, _) = event else { return }
+        let decoder = reader.decoder
+        reader.readCells(FrameHead(frame), frame.body) { record, cells, event in
+            guard case .fact(let eventTime, let known, _) = event, let value = record.view.value
+            else { return }
             let position = record.position.value
             let place = self.place(
                 ofDay: eventTime.microseconds.flooredDivision(by: Self.microsecondsPerDay).quotient,
                 position)
-            days[place].columns.append(slots, position, [eventTime, record.ingestTime, known])
+            decoder.append(cells, of: value, to: &days[place].columns)
+            days[place].columns.append(position, (eventTime, record.ingestTime, known))
             days[place].rowCount += 1
             days[place].positions = days[place].positions.lowerBound..<(position + 1)
             rowCount += 1

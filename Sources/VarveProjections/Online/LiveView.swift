@@ -85,6 +85,11 @@ final class LiveView: Sendable {
         }
     }
 
+    /// See `ViewShard.foresee`.
+    func foresee(_ hash: UInt64, _ step: Foresight) {
+        shards[ViewShard.index(hash, bits: shardBits)].withLock { $0.foresee(hash, step) }
+    }
+
     /// Whether any fact of an entity is visible.
     func holds(_ key: RawSpan, _ hash: UInt64, _ visibility: Visibility) -> Bool {
         let later = later(visibility)

@@ -81,6 +81,14 @@ public struct OnlineReader: Sendable {
             key, KeyHash.hash(key), features.span, visibility(time), into: &values)
     }
 
+    /// Has what reads of some entities need fetched: one step for all of them, which are to be
+    /// taken in their order. No answer depends on it.
+    /// - Parameter hashes: `KeyHash.hash` of the entities' keys.
+    public func foresee(view: Int, _ hashes: borrowing Span<UInt64>, _ step: Foresight) {
+        let view = state.views[view]
+        for index in 0..<hashes.count { view.foresee(hashes[index], step) }
+    }
+
     /// Whether any fact of an entity is visible at T.
     public func holds(view: Int, encodedKey key: RawSpan, at time: Timestamp) -> Bool {
         state.views[view].holds(key, KeyHash.hash(key), visibility(time))

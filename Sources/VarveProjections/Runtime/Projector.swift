@@ -36,6 +36,8 @@ public final class Projector: Sendable {
         /// Since when projections have taken in records that they were not asked to show; nil when
         /// they have been.
         var staleSince: ContinuousClock.Instant?
+        /// When they were saved last, and how long that took.
+        var lastSave: (end: ContinuousClock.Instant, cost: Duration)?
         /// Since when they have taken in records that are in no snapshot; nil when there are none.
         var unsavedSince: ContinuousClock.Instant?
         /// When the log accepted the first record that projections have not taken in, or earlier;
@@ -248,12 +250,10 @@ public final class Projector: Sendable {
 
     private func run() {
         while true {
-            let (stale, unsaved, deadline, waitingCount) = state.withLock {
-                ($0.staleSince, $0.unsavedSince, $0.waiting.map(\.deadline).min(), $0.waiting.count)
+            let (stale, save, deadline, waitingCount) = state.withLock {
+                ($0.staleSince, nextSave($0), $0.waiting.map(\.deadline).min(), $0.waiting.count)
             }
-            let due = [
-                stale.map { $0 + refreshEvery }, unsaved.map { $0 + schedule.interval }, deadline,
-            ].compactMap(\.self).min()
+            let due = [stale.map { $0 + refreshEvery }, save, deadline].compactMap(\.self).min()
             let (from, tasks, isStopping) = state.wait(
                 until: { [log] state in
                     state.phase == .stopping || !state.tasks.isEmpty
@@ -329,21 +329,30 @@ public final class Projector: Sendable {
         state.wakeAll()
     }
 
+    /// When projections are to be saved; nil while there is nothing to save.
+    private func nextSave(_ state: borrowing State) -> ContinuousClock.Instant? {
+        guard let since = state.unsavedSince else { return nil }
+        let byTime = since + schedule.interval
+        guard state.position.value - state.savedAt.value >= schedule.records else { return byTime }
+        guard let last = state.lastSave else { return since }
+        return min(byTime, last.end + last.cost * schedule.restFactor)
+    }
+
     /// Saves projections when enough has happened, or enough time has passed since something did.
     private func saveIfDue() {
+        let start = ContinuousClock.now
         let due: Position? = state.withLock { state in
-            guard let since = state.unsavedSince,
-                state.position.value - state.savedAt.value >= schedule.records
-                    || since.duration(to: .now) >= schedule.interval
-            else { return nil }
+            guard let time = nextSave(state), time <= start else { return nil }
             return state.position
         }
         guard let due else { return }
         writeEach { try $0.save() }
+        let end = ContinuousClock.now
         // Only now: retention removes what is below it.
         state.withLock { state in
             state.savedAt = due
             state.unsavedSince = nil
+            state.lastSave = (end, start.duration(to: end))
         }
     }
 
@@ -363,24 +372,6 @@ public final class Projector: Sendable {
 
     private func block(_ projection: any Projection, _ reason: String) {
         state.withLock { $0.blocked[projection.name] = reason }
-    }
-}
-
-/// When projections are saved while records come, besides when a node stops: what a restart has to
-/// read again.
-public struct SnapshotSchedule: Sendable, Equatable {
-    /// After so many records since the last time.
-    public var records: Int64 = 1_000_000
-    /// So long after the first record that is not saved.
-    public var interval = Duration.seconds(300)
-
-    /// A million records, five minutes.
-    public init() {}
-
-    /// After so many records, or so much time.
-    public init(records: Int64, interval: Duration = .seconds(300)) {
-        self.records = records
-        self.interval = interval
     }
 }
 

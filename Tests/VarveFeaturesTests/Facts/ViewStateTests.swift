@@ -96,7 +96,9 @@ import VarveTestSupport
     private static func extremeFact(
         _ generator: inout SplitMix64, _ position: Int64
     ) -> SetSemantics.Fact {
-        let times = [-1 << 62, -3_000_000_000_000_000, -1, 0, 1, 3_000_000_000_000_000, 1 << 62]
+        let times = [
+            Int.min + 1, -1 << 62, -3_000_000_000_000_000, -1, 0, 1, 3_000_000_000_000_000, 1 << 62,
+        ]
         let time = Int64(generator.pick(times)) + Int64(generator.below(3)) - 1
         let composed = generator.pick(["\u{e9}", "e\u{301}", "", "\u{1f600}"])
         return SetSemantics.Fact(
@@ -110,7 +112,7 @@ import VarveTestSupport
                 .int64(generator.pick([.min, .max, 0, -1, 1])), .string(composed),
             ],
             eventTime: time, position: position,
-            knownTime: generator.pick([time, time - 1, time + 1, 0]),
+            knownTime: generator.pick([time, time &- 1, time &+ 1, 0]),
             id: generator.chance(30) ? .string(composed) : nil,
             isRetraction: generator.chance(8))
     }
@@ -179,7 +181,7 @@ import VarveTestSupport
         }
         for key in [Value.string("\u{e9}"), .string("e\u{301}")] {
             for _ in 0..<4 {
-                let times = [-1 << 62, -1, 0, 1, 10, 1 << 62]
+                let times = [Int.min, -1 << 62, -1, 0, 1, 10, 1 << 62]
                 let time = Timestamp(
                     microseconds: Int64(generator.pick(times)) + Int64(generator.below(5)))
                 for visibility in [

@@ -45,6 +45,16 @@ final class TestNode {
         api = NodeAPI(node)
     }
 
+    /// Stops the node, puts a file in the place of one below its directory, and starts it again.
+    func restart(replacing name: String, with bytes: [UInt8]) throws {
+        try node.close()
+        let parts = name.split(separator: "/")
+        let directory = ([root.path] + parts.dropLast().map(String.init)).joined(separator: "/")
+        try disk.replace(String(parts[parts.count - 1]), in: directory, with: bytes)
+        node = try Self.open(root, segmentBytes, disk, clock)
+        api = NodeAPI(node)
+    }
+
     /// Sends a request whose body is a text.
     func send(_ method: String, _ target: String, _ body: String = "") throws -> HTTPResponse {
         try send(method, target, Array(body.utf8))

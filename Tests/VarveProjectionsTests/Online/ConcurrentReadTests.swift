@@ -72,7 +72,7 @@ import VarveTestSupport
         (options.pieceRecords, options.heldRecords) = (3, 9)
         let online = try OnlineStore(
             log.log, catalog, root: root, files: PosixFileSystem(), options: options)
-        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 100))
+        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 100, restFactor: 0))
         projector.start([catalog, online])
         #expect(projector.wait(for: log.log.commitPosition))
         let keys = history.definitions.views.map { view in

@@ -199,7 +199,8 @@ import VarveTestSupport
 
     @Test func `projections are saved every so many records`() throws {
         let recorder = Recorder("a")
-        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 10))
+        let projector = Projector(
+            log.log, schedule: SnapshotSchedule(records: 10, restFactor: 0))
         projector.start([recorder])
         for _ in 0..<10 {
             try append(3)
@@ -211,9 +212,26 @@ import VarveTestSupport
         try projector.stop()
     }
 
+    @Test func `a save puts the next one off by a multiple of what it took`() throws {
+        let recorder = Recorder("a")
+        let projector = Projector(
+            log.log, schedule: SnapshotSchedule(records: 1, restFactor: 1_000_000_000))
+        projector.start([recorder])
+        for _ in 0..<10 {
+            try append(3)
+            #expect(projector.wait(for: log.log.commitPosition))
+            try projector.perform {}
+        }
+        try projector.perform {}
+        #expect(recorder.saves == 1)
+        try projector.stop()
+        #expect(recorder.saves == 2)
+    }
+
     @Test func `a projection whose snapshot cannot be written goes on, and says so`() throws {
         let (bad, good) = (Recorder("bad", savesFail: true), Recorder("good"))
-        let projector = Projector(log.log, schedule: SnapshotSchedule(records: 1))
+        let projector = Projector(
+            log.log, schedule: SnapshotSchedule(records: 1, restFactor: 0))
         projector.start([bad, good])
         try append(5)
         #expect(projector.wait(for: log.log.commitPosition))
