@@ -6,8 +6,8 @@
     python3 tools/bench/online.py [--entities 1000000] [--json FILE]
 
 One run on one machine. The node computes 10 windowed features of an entity at every read, from the
-facts of its log; Redis holds the same number of values, computed before, in a hash. Both are asked
-HMGET of the 10 fields of random entities by redis-benchmark, in turns; the median of the rounds is
+facts of its log; Redis holds the same values, computed before, in a hash. Both are asked HMGET of
+the 10 fields of random entities by redis-benchmark, in turns; the median of the rounds is
 shown, with latencies as the client sees them. Clients share the cores with the servers.
 """
 import argparse
@@ -173,17 +173,32 @@ def show(what, text):
     print(f"{what}: {text}", flush=True)
 
 
-def fill_redis(port, names):
-    """One hash for each entity, in the protocol itself."""
-    piped = subprocess.Popen(["redis-cli", "-p", str(port), "--pipe"], stdin=subprocess.PIPE,
+def command(*words):
+    return (f"*{len(words)}\r\n" + "".join(f"${len(w)}\r\n{w}\r\n" for w in words)).encode()
+
+
+def answers(port, names):
+    """What the node says of every entity, a list for each; None where it has no value."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        replies = connection.makefile("rb")
+        for start in range(0, ENTITIES, 500):
+            numbers = range(start, min(start + 500, ENTITIES))
+            connection.sendall(b"".join(
+                command("HMGET", f"u:{number:012d}", *names) for number in numbers))
+            for _ in numbers:
+                replies.readline()
+                yield [None if replies.readline().startswith(b"$-")
+                       else replies.readline()[:-2].decode() for _ in names]
+
+
+def fill_redis(redis, node, names):
+    """One hash for each entity with the values that the node computes, in the protocol itself."""
+    piped = subprocess.Popen(["redis-cli", "-p", str(redis), "--pipe"], stdin=subprocess.PIPE,
                              stdout=subprocess.DEVNULL)
-    generator = random.Random(7)
-    for number in range(ENTITIES):
-        words = ["HSET", f"u:{number:012d}"]
-        for name in names:
-            words += [name, "%.2f" % (generator.random() * 500)]
-        piped.stdin.write((f"*{len(words)}\r\n" + "".join(
-            f"${len(word)}\r\n{word}\r\n" for word in words)).encode())
+    for number, values in enumerate(answers(node, names)):
+        pairs = [word for pair in zip(names, values) if pair[1] is not None for word in pair]
+        if pairs:
+            piped.stdin.write(command("HSET", f"u:{number:012d}", *pairs))
     piped.stdin.close()
     piped.wait()
 
@@ -344,7 +359,7 @@ def main():
             made = (lines(min(200_000, total - start), ENTITIES, start, 1, now, start)
                     for start in range(0, total, 200_000))
             ingest(node, "payments", made)
-            fill_redis(port, names)
+            fill_redis(port, node.port, names)
             held = node.status()["views"][0]
             used = subprocess.run(["redis-cli", "-p", str(port), "INFO", "memory"],
                                   capture_output=True, text=True).stdout
