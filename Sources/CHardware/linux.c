@@ -6,9 +6,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -61,22 +61,7 @@ void chw_keep_freed_blocks(int mapped, int kept) {
 
 void chw_give_freed_pages_back(void) { malloc_trim(0); }
 
-int chw_gives_huge_pages_on_request(void) {
-    char text[64];
-    int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t count = read(file, text, sizeof text - 1);
-    close(file);
-    if (count <= 0) return 0;
-    text[count] = 0;
-    return strstr(text, "[madvise]") != NULL;
-}
-
-void chw_restart(char *const *arguments, const char *name, const char *value) {
-    char path[4096];
-    // By its path, as the name of /proc's link would become the name of the process.
-    ssize_t count = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (count <= 0 || setenv(name, value, 1) != 0) return;
-    path[count] = 0;
-    execv(path, arguments);
+int chw_collapse(uint64_t address, size_t length) {
+    // MADV_COLLAPSE, Linux 6.1: older headers do not name it, older kernels refuse it.
+    return madvise((void *)(uintptr_t)address, length, 25);
 }

@@ -11,6 +11,7 @@ public final class NodeServer: Sendable {
     private let http: HTTPServer
     private let resp: RESPServer
     private let retention: RetentionKeeper
+    private let memory: MemoryKeeper
     private let host: String
     private let localHost: String
 
@@ -73,6 +74,7 @@ public final class NodeServer: Sendable {
             kafka.stop()
             throw error
         }
+        memory = MemoryKeeper()
         retention = RetentionKeeper(node, every: options.retentionEvery, report: report)
         kafka.report(to: node.metrics)
         http.report(to: node.metrics)
@@ -130,6 +132,7 @@ public final class NodeServer: Sendable {
     /// Answers what was accepted, and closes the listeners; the node is closed after it.
     public func stop() {
         retention.stop()
+        memory.stop()
         resp.stop()
         http.stop()
         kafka.stop()

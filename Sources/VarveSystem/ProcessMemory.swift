@@ -12,16 +12,4 @@ public enum ProcessMemory {
     /// Gives memory that was freed back to the system, after work that took much of it on many
     /// threads: each leaves pages behind in an arena of its own, which other work may never touch.
     public static func giveBack() { chw_give_freed_pages_back() }
-
-    /// Has the heap consist of huge pages where the kernel gives them to those who ask: lookups
-    /// scattered over hundreds of megabytes spend much of their time on finding pages, a sixth of a
-    /// pipelined HMGET. glibc can be told so at the start of a process only, so the process starts
-    /// anew, under the same number. Call before there is anything to lose.
-    public static func useHugePages() {
-        let (variable, tunable) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb")
-        let known = ProcessEnvironment.variable(variable).map { "\($0):" } ?? ""
-        guard !known.contains(tunable), chw_gives_huge_pages_on_request() == 1 else { return }
-        // Safe: the arguments are the process's own and stay where they are.
-        unsafe chw_restart(CommandLine.unsafeArgv, variable, "\(known)\(tunable)=1")
-    }
 }

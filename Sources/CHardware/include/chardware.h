@@ -33,12 +33,9 @@ void chw_keep_freed_blocks(int mapped, int kept);
 // malloc_trim: freed pages of every arena go back to the system.
 void chw_give_freed_pages_back(void);
 
-// Whether the kernel gives huge pages to those who ask for them, and to nobody else.
-int chw_gives_huge_pages_on_request(void);
-
-// Becomes the same program anew, with the same arguments and an environment variable set. Returns
-// only where that fails, with the variable set.
-void chw_restart(char *const *arguments, const char *name, const char *value);
+// Moves a mapped range into huge pages, now; what it holds stays. -1 with errno set where that is
+// not possible.
+int chw_collapse(uint64_t address, size_t length);
 
 // Asks the processor to bring the cache line of an address nearer. Nothing is read: any address
 // will do.

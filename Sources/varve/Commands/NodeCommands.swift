@@ -75,7 +75,6 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     }
     options.snapshots = SnapshotSchedule(
         records: Int64(records), interval: .seconds(seconds))
-    ProcessMemory.useHugePages()
     // Before any other thread exists: they all inherit that these signals are not for them.
     let signal = try TerminationSignal()
     ProcessMemory.keepFreedBlocks()

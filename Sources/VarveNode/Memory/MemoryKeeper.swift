@@ -1,0 +1,53 @@
+import VarveSystem
+
+/// Moves the node's memory into huge pages as it grows, a little at a time.
+final class MemoryKeeper: Sendable {
+    private let isStopping = Monitor(false)
+    private let thread: WorkerThread?
+
+    /// How often it looks.
+    private static let interval = Duration.seconds(1)
+    /// Growth that is worth looking through all of memory.
+    private static let growth = 32 << 20
+    /// It rests for this many times as long as it worked: reads wait while their page moves.
+    private static let restFactor = 9
+    /// Pages that are moved already take less than this.
+    private static let shortest = Duration.microseconds(100)
+
+    /// Starts its thread, unless the machine's owner wants no huge pages.
+    init() {
+        let (isStopping, pages) = (isStopping, HugePages())
+        if pages.areForbidden {
+            thread = nil
+            return
+        }
+        thread = WorkerThread(name: "memory") {
+            var known = 0
+            while !Self.stops(isStopping, after: Self.interval) {
+                let resident = pages.residentBytes
+                // What shrank may grow again into other pages.
+                known = min(known, resident)
+                if resident - known < Self.growth { continue }
+                known = resident
+                for address in pages.addresses {
+                    let start = ContinuousClock.now
+                    pages.collapse(address)
+                    let took = start.duration(to: .now)
+                    if took < Self.shortest { continue }
+                    if Self.stops(isStopping, after: took * Self.restFactor) { return }
+                }
+            }
+        }
+    }
+
+    private static func stops(_ isStopping: Monitor<Bool>, after time: Duration) -> Bool {
+        isStopping.wait(until: { $0 }, timeout: time, { $0 })
+    }
+
+    /// Ends it.
+    func stop() {
+        isStopping.withLock { $0 = true }
+        isStopping.wakeAll()
+        thread?.join()
+    }
+}
