@@ -205,7 +205,8 @@ import VarveTestSupport
         }
         #expect(eventually { stopped.withLock { $0 as? SpoolError } == .cancelled })
         #expect(eventually { space.held == (0, 0) })
-        #expect(try PosixFileSystem().list("\(root.path)/spill").isEmpty)
+        // The directory is there only if the client stayed long enough for a file to be needed.
+        #expect((try? PosixFileSystem().list("\(root.path)/spill")) ?? [] == [])
     }
 
     @Test func `a handler is told when its client goes before the answer`() throws {
