@@ -62,6 +62,12 @@ void chw_keep_freed_blocks(int mapped, int kept) {
 void chw_give_freed_pages_back(void) { malloc_trim(0); }
 
 int chw_collapse(uint64_t address, size_t length) {
+    unsigned char resident[4096];
+    size_t pages = length / 4096, used = 0;
+    if (pages > sizeof resident) { errno = EINVAL; return -1; }
+    if (mincore((void *)(uintptr_t)address, length, resident) != 0) return -1;
+    for (size_t page = 0; page < pages; page++) used += resident[page] & 1;
+    if (used < pages - pages / 4) return 0;
     // MADV_COLLAPSE, Linux 6.1: older headers do not name it, older kernels refuse it.
     return madvise((void *)(uintptr_t)address, length, 25);
 }

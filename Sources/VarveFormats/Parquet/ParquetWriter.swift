@@ -67,23 +67,23 @@ extension ParquetFile {
             [root] + table.columns.map { $0.parquetElement(options.required) }
         let starts = Array(stride(from: 0, to: table.rowCount, by: options.rowsPerGroup))
         let width = table.columns.count
-        let encode: @Sendable (Int) -> Chunk = { number in
-            let (column, start) = (table.columns[number % width], starts[number / width])
-            return ParquetChunkWriter(
-                column: column,
-                rows: start..<min(start + options.rowsPerGroup, table.rowCount),
-                isOptional: !options.required.contains(column.name)
-            ).encoded(options.compression)
-        }
-        let count = starts.count * width
-        let chunks = map?(count, encode) ?? (0..<count).map(encode)
-        precondition(chunks.count == count, "\(chunks.count) chunks of \(count)")
         try write(ParquetFormat.magic)
         var offset = ParquetFormat.magic.count
-        for (group, start) in starts.enumerated() {
+        for start in starts {
+            let rows = start..<min(start + options.rowsPerGroup, table.rowCount)
+            let encode: @Sendable (Int) -> Chunk = { number in
+                let column = table.columns[number]
+                return ParquetChunkWriter(
+                    column: column, rows: rows,
+                    isOptional: !options.required.contains(column.name)
+                ).encoded(options.compression)
+            }
+            // A row group at a time: no more of the file is in memory.
+            let chunks = map?(width, encode) ?? (0..<width).map(encode)
+            precondition(chunks.count == width, "\(chunks.count) chunks of \(width)")
             var rowGroup = ParquetRowGroup()
-            rowGroup.rowCount = Int64(min(options.rowsPerGroup, table.rowCount - start))
-            for encoded in chunks[(group * width)..<((group + 1) * width)] {
+            rowGroup.rowCount = Int64(rows.count)
+            for encoded in chunks {
                 var chunk = encoded.chunk
                 chunk.move(by: Int64(offset))
                 try write(encoded.pages)

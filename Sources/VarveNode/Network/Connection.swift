@@ -187,7 +187,8 @@ public final class Connection {
     /// An answer ends here, whole or not, and the connection with it.
     func breakOff(_ number: UInt64) {
         guard sources[number] != nil, phase == .open || phase == .closing else { return }
-        sources[number] = nil
+        // Nobody will ask for the rest.
+        sources.removeValue(forKey: number)?.cancel()
         loop.promisedBytes -= answers.promisedBytes
         answers.breakOff()
         forgetSources()

@@ -7,14 +7,22 @@ public final class WorkerPool: Sendable {
         var head = 0
         var isStopping = false
 
+        /// Jobs taken before those behind them move up.
+        private static let shiftedAt = 64
+
         var count: Int { jobs.count - head }
 
         mutating func take() -> (@Sendable () -> Void)? {
             guard head < jobs.count else { return nil }
             let job = jobs[head]
+            // What a job holds goes with it, however long others wait behind it.
+            jobs[head] = {}
             head += 1
             if head == jobs.count {
                 jobs.removeAll(keepingCapacity: true)
+                head = 0
+            } else if head >= Self.shiftedAt, 2 * head >= jobs.count {
+                jobs.removeFirst(head)
                 head = 0
             }
             return job

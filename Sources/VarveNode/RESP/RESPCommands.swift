@@ -34,6 +34,8 @@ struct RESPCommands: Sendable {
     mutating func begin() {
         isStale = true
         admit()
+        // A client that reads no more does not hold views that were swapped out.
+        reading.follow(node.online.reader)
     }
 
     /// Looks up whether the client may read, as users come and go.

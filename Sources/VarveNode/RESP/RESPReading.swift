@@ -47,6 +47,11 @@ struct RESPReading {
         self.time = time
     }
 
+    /// Lets go of a state that is not live any more.
+    mutating func follow(_ live: OnlineReader) {
+        if !live.isOfSameState(as: reader) { renew(live, time) }
+    }
+
     /// Reads for another batch from here on.
     mutating func renew(_ reader: OnlineReader, _ time: Timestamp) {
         // Definitions may have changed since: the target is kept only where they have not.

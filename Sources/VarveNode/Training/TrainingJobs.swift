@@ -7,8 +7,9 @@ import VarveTraining
 ///
 ///     waiting --> running --> done | failed | cancelled
 ///
-/// A finished set waits to be fetched, for a while, in the format that was asked for, and in a file
-/// unless it is small: it can always be made again from its manifest.
+/// A finished set waits to be fetched, for a while, in the format that was asked for, in memory as
+/// long as `SpoolSpace` has room there, then in a file: it can always be made again from its
+/// manifest.
 final class TrainingJobs: Sendable {
     /// Jobs that wait for their turn; further ones are refused.
     static let waitingMax = 16
@@ -62,6 +63,14 @@ final class TrainingJobs: Sendable {
         var startedAt: ContinuousClock.Instant?
         var endedAt: ContinuousClock.Instant?
         var isCancelled = false
+        /// What is being written of it.
+        var body: SpooledBody?
+
+        /// Ends what there is of it: building, or writing.
+        mutating func cancel() {
+            isCancelled = true
+            body?.cancel()
+        }
     }
 
     private struct State: Sendable {
@@ -113,8 +122,13 @@ final class TrainingJobs: Sendable {
         let phase: Phase
         do {
             let answer = try build { [self] step in try note(step, id) }
+            try note(answer.body, id)
             answer.body.produce()
-            if let failure = answer.body.failure { throw failure }
+            switch answer.body.failure {
+            case SpoolError.cancelled?: throw TrainingError.cancelled
+            case let failure?: throw failure
+            case nil: break
+            }
             phase = .done(answer, manifest: answer.manifest)
         } catch TrainingError.cancelled {
             phase = .cancelled
@@ -124,11 +138,25 @@ final class TrainingJobs: Sendable {
         state.withLock { state in
             state.with(id) { job in
                 job.phase = phase
+                job.body = nil
                 job.endedAt = .now
             }
             Self.forget(&state)
         }
         state.wakeAll()
+    }
+
+    /// The set is built, and about to be written.
+    private func note(_ body: SpooledBody, _ id: String) throws(TrainingError) {
+        let isCancelled = state.withLock { state in
+            var isCancelled = false
+            state.with(id) { job in
+                isCancelled = job.isCancelled
+                job.body = body
+            }
+            return isCancelled
+        }
+        if isCancelled { throw .cancelled }
     }
 
     private func note(_ step: TrainingSet.Progress, _ id: String) throws(TrainingError) {
@@ -167,16 +195,15 @@ final class TrainingJobs: Sendable {
     }
 
     private func job(_ id: String) throws(NodeError) -> Job {
-        let (job, known) = state.withLock { state in
-            (state.jobs.first { $0.id == id }, state.jobs.map(\.id))
-        }
-        guard let job else {
-            throw .notFound(
-                "there is no job \(id); "
-                    + (known.isEmpty
-                        ? "none was started" : "known are \(known.joined(separator: ", "))"))
-        }
-        return job
+        try state.withLock { state throws(NodeError) in try Self.job(id, state) }
+    }
+
+    private static func job(_ id: String, _ state: borrowing State) throws(NodeError) -> Job {
+        if let job = state.jobs.first(where: { $0.id == id }) { return job }
+        let known = state.jobs.map(\.id)
+        throw .notFound(
+            "there is no job \(id); "
+                + (known.isEmpty ? "none was started" : "known are \(known.joined(separator: ", "))"))
     }
 
     /// How all jobs are doing, the oldest first.
@@ -194,15 +221,22 @@ final class TrainingJobs: Sendable {
     func take(
         _ id: String, _ format: TrainingAnswer.Format?, keeps: Bool
     ) throws -> TrainingAnswer {
-        switch try job(id).phase {
+        // Looked at and taken at once: a body is handed out to one client only.
+        let phase = try state.withLock { state throws(NodeError) in
+            let job = try Self.job(id, state)
+            if !keeps, case .done(let answer?, let manifest) = job.phase,
+                format ?? answer.format == answer.format
+            {
+                state.with(id) { $0.phase = .done(nil, manifest: manifest) }
+            }
+            return job.phase
+        }
+        switch phase {
         case .done(let answer?, let manifest):
             if let format, format != answer.format {
                 throw NodeError.badRequest(
                     "\(id) was asked for as \(answer.format), not as \(format): give format= with"
                         + " job=true, or reproduce \(manifest)")
-            }
-            if !keeps {
-                state.withLock { $0.with(id) { $0.phase = .done(nil, manifest: manifest) } }
             }
             return answer
         case .done(nil, let manifest):
@@ -218,14 +252,14 @@ final class TrainingJobs: Sendable {
     /// Stops a job that waits or runs; nothing of it is kept.
     func cancel(_ id: String) throws(NodeError) -> JSON {
         _ = try job(id)
-        state.withLock { $0.with(id) { $0.isCancelled = true } }
+        state.withLock { $0.with(id) { $0.cancel() } }
         return try status(id)
     }
 
     /// Cancels all jobs, and ends the thread.
     func stop() {
         state.withLock { state in
-            for index in state.jobs.indices { state.jobs[index].isCancelled = true }
+            for index in state.jobs.indices { state.jobs[index].cancel() }
         }
         pool.stop()
     }

@@ -6,8 +6,8 @@ public struct SnapshotSchedule: Sendable, Equatable {
     /// So long after the first record that is not saved.
     public var interval = Duration.seconds(300)
     /// A save for the number of records waits so many times as long as the last one took: a
-    /// snapshot has all of the state, and nothing is applied while it is made. A tenth of the time
-    /// goes into saving at most, however large the state.
+    /// snapshot has all of the state, and nothing is applied while it is made. So a tenth of the
+    /// time goes into saving at most, or one save for each `interval`.
     public var restFactor = 9
 
     /// A million records, five minutes.

@@ -1,0 +1,49 @@
+import Testing
+import VarveFormats
+
+@testable import VarveFeatures
+
+@Suite struct FactReaderTests {
+    /// `region` came after records were written; it is null in those.
+    private static let document = """
+        { "streams": [ { "name": "orders",
+            "fields": { "time": "timestamp", "amount": "int64", "region": "string?" },
+            "event_time": "time", "key": ["region"] } ],
+          "views": [ { "name": "sales", "entity": { "region": "string" }, "source": "orders",
+            "features": [ { "name": "sum", "sum": "amount", "window": "lifetime" } ] } ],
+          "services": [] }
+        """
+
+    private static func words(_ name: String, _ type: ColumnType, _ words: [UInt64]) -> Column {
+        Column(name: name, type: type, words: words) { _ in true }
+    }
+
+    private static func texts(_ name: String, _ texts: [String]) -> Column {
+        var column = Column(name: name, type: .string, capacity: texts.count)
+        for text in texts { column.append(text) }
+        return column
+    }
+
+    @Test func `records from before a field of the key are facts of nobody`() throws {
+        let definitions = try Definitions(reading: JSON(parsing: Self.document))
+        let rows = KeyedRows([Self.texts("region", ["north", "south"])], times: [100, 100])
+        let reader = FactReader(
+            definitions.views[0], definitions.streams[0], rows, partitionShift: 0)
+        let times: [UInt64] = [10, 20, 30]
+        let old = Table(columns: [
+            Self.words("_event_time", .timestamp, times),
+            Self.words("_known_time", .timestamp, times),
+            Self.words("amount", .int64, [1, 2, 3]),
+        ])
+        var new = old
+        new = Table(columns: new.columns + [Self.texts("region", ["south", "west", "north"])])
+        #expect(reader.batch([FactReader.Records(old, basis: nil)]).count == 0)
+        let batch = reader.batch([
+            FactReader.Records(old, basis: nil), FactReader.Records(new, basis: nil),
+        ])
+        #expect(batch.entities == [0, 1])
+        #expect(batch.eventTimes == [30, 10])
+        #expect(batch.lanes[0].words == [3, 1])
+        #expect(batch.starts == [0, 1, 2])
+    }
+}
