@@ -32,8 +32,8 @@ public struct HugePages: Sendable {
         }
     }
 
-    /// Has a huge page's memory be one; what it holds stays. Where less than three fourths of it are
-    /// in memory it stays as it is: the rest would be taken, too.
+    /// Has a huge page's memory be one; what it holds stays. Where less than three fourths of it
+    /// are in memory it stays as it is: the rest would be taken, too.
     public func collapse(_ address: UInt64) { _ = chw_collapse(address, Int(Self.size)) }
 
     /// Large private mappings without a file that may be written, cut to whole huge pages.

@@ -33,8 +33,8 @@ void chw_keep_freed_blocks(int mapped, int kept);
 // malloc_trim: freed pages of every arena go back to the system.
 void chw_give_freed_pages_back(void);
 
-// Moves a mapped range of 16 MiB at most into huge pages, now, if three fourths of it are in memory;
-// what it holds stays. -1 with errno set where that is not possible.
+// Moves a mapped range of 16 MiB at most into huge pages, now, if three fourths of it are in
+// memory; what it holds stays. -1 with errno set where that is not possible.
 int chw_collapse(uint64_t address, size_t length);
 
 // Asks the processor to bring the cache line of an address nearer. Nothing is read: any address

@@ -203,7 +203,8 @@ final class TrainingJobs: Sendable {
         let known = state.jobs.map(\.id)
         throw .notFound(
             "there is no job \(id); "
-                + (known.isEmpty ? "none was started" : "known are \(known.joined(separator: ", "))"))
+                + (known.isEmpty
+                    ? "none was started" : "known are \(known.joined(separator: ", "))"))
     }
 
     /// How all jobs are doing, the oldest first.
