@@ -63,6 +63,10 @@ extension Node {
     /// into quarantine.
     private static let linesPerBatch = 1000
 
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\t")
+    }
+
     /// The lines that say anything.
     private static func lines(_ body: RawSpan) -> [Range<Int>] {
         var lines: [Range<Int>] = []
@@ -70,7 +74,7 @@ extension Node {
         while start < body.byteCount {
             let end = body.firstOffset(of: UInt8(ascii: "\n"), from: start) ?? body.byteCount
             var first = start
-            while first < end, [0x20, 0x0D, 0x09].contains(body.byte(at: first)) { first += 1 }
+            while first < end, isBlank(body.byte(at: first)) { first += 1 }
             if first < end { lines.append(start..<end) }
             start = end + 1
         }

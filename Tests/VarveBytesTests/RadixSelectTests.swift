@@ -6,20 +6,14 @@ import VarveBytes
     func `answers are those of sorted words, in whichever order they are asked for`(
         count: Int
     ) {
-        var state = UInt64(count) &* 0x9e37_79b9_7f4a_7c15 &+ 1
-        func next() -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state
-        }
+        var random = XorShift(seed: count)
         // All bits; one part nearly; few distinct words; all the same; far from zero.
         let shapes: [(UInt64) -> UInt64] = [
             { $0 }, { $0 % 100 == 0 ? $0 : $0 & 0xFFFF }, { $0 & 0x8000_0000_0000_0003 },
             { _ in 7 }, { .max - ($0 & 0xFF_FFFF) },
         ]
         for (number, shape) in shapes.enumerated() {
-            let words = (0..<count).map { _ in shape(next()) }
+            let words = (0..<count).map { _ in shape(random.next()) }
             let sorted = words.sorted()
             var select = RadixSelect(words)
             #expect(select.count == count)

@@ -4,17 +4,11 @@ import VarveBytes
 @Suite struct RadixSortTests {
     @Test(arguments: [0, 1, 2, 100, 2047, 2048, 2049, 30_000])
     func `words come out in ascending order, each as often as it went in`(count: Int) {
-        var state = UInt64(count) &* 0x9e37_79b9_7f4a_7c15 &+ 1
-        func next() -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state
-        }
+        var random = XorShift(seed: count)
         // All digits; one digit only; few distinct words; all the same.
         let masks: [UInt64] = [.max, 0x7FF << 22, 0x8000_0000_0000_0003, 0]
         for mask in masks {
-            var words = (0..<count).map { _ in next() & mask }
+            var words = (0..<count).map { _ in random.next() & mask }
             let expected = words.sorted()
             RadixSort.sort(&words)
             #expect(words == expected, "\(count) words under \(mask)")

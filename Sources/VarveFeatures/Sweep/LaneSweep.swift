@@ -192,12 +192,6 @@ extension LaneSweep {
         hasRanks = true
         ranks.removeAll(keepingCapacity: true)
         switch type {
-        case .float64:
-            for index in 0..<count {
-                // Negative numbers descend with their bits; -0 then comes just before +0.
-                let bits = Int64(bitPattern: word(index))
-                ranks.append(bits < 0 ? bits ^ Int64.max : bits)
-            }
         case .string:
             let order = (0..<count).sorted {
                 values.texts[$0].utf8.lexicographicallyPrecedes(
@@ -214,21 +208,25 @@ extension LaneSweep {
                 }
                 ranks[index] = rank
             }
-        case .bool, .int64, .timestamp:
-            for index in 0..<count { ranks.append(integer(index)) }
+        case .bool, .int64, .float64, .timestamp:
+            let isFloat = type == .float64
+            for index in 0..<count { ranks.append(Self.key(word(index), isFloat: isFloat)) }
         }
     }
 
     func rank(_ index: Int) -> Int64 { ranks[index] }
 
-    /// A number in the order of `Value.precedes`, as `rank` gives it; texts need `prepareRanks`.
-    func order(_ index: Int, _ type: ValueType) -> Int64 {
-        switch type {
-        case .float64:
-            let bits = integer(index)
-            return bits < 0 ? bits ^ Int64.max : bits
-        case .string: return ranks[index]
-        case .bool, .int64, .timestamp: return integer(index)
-        }
+    /// A word that is no text as a number in the order of `Value.precedes`: negative floats descend
+    /// with their bits, and -0 then comes just before +0.
+    @inline(__always)
+    static func key(_ word: UInt64, isFloat: Bool) -> Int64 {
+        let bits = Int64(bitPattern: word)
+        return isFloat && bits < 0 ? bits ^ Int64.max : bits
+    }
+
+    /// The word of a key.
+    @inline(__always)
+    static func word(key: Int64, isFloat: Bool) -> UInt64 {
+        UInt64(bitPattern: isFloat && key < 0 ? key ^ Int64.max : key)
     }
 }

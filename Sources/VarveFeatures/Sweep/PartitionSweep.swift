@@ -77,8 +77,11 @@ public struct PartitionSweep {
     /// The categories of a feature that has them.
     private var categories = LaneSweep()
     private var windows: [WindowSweep]
-    /// One for each window that features have.
+    /// One for each window that features have, of all rows and of the open ones; then for each
+    /// feature which of them is its own.
     private var bounds: [WindowBounds] = []
+    private var openBounds: [WindowBounds]
+    private let boundsOfFeature: [Int]
     /// Every row as known, and the open ones as corrected.
     private var known: [FeatureCells]
     private var corrected: [FeatureCells]
@@ -93,9 +96,15 @@ public struct PartitionSweep {
                 categoryType: feature.categoryLane.map { request.laneTypes[$0] },
                 maxAge: request.view.maxAge, includesCutoff: request.view.includesCutoff)
         }
-        for sweep in windows where !bounds.contains(where: { $0.window == sweep.feature.window }) {
-            bounds.append(WindowBounds(sweep.feature.window, reach: sweep.reach))
+        var bounds: [WindowBounds] = []
+        boundsOfFeature = windows.map { sweep in
+            let window = sweep.feature.window
+            if let known = bounds.firstIndex(where: { $0.window == window }) { return known }
+            bounds.append(WindowBounds(window, reach: sweep.reach))
+            return bounds.count - 1
         }
+        self.bounds = bounds
+        openBounds = bounds
         known = request.types.map { FeatureCells(type: $0, count: 0) }
         corrected = known
     }
@@ -114,7 +123,6 @@ public struct PartitionSweep {
         facts.gather(slices, entities: first..<end, lanes: request.laneTypes.count)
         answers.factCount = facts.eventTimes.count
         rows.load(request.rows, first..<end, newest: request.newest)
-        for index in bounds.indices { bounds[index].isCurrent = false }
         var hasBounds = false
         for number in request.laneTypes.indices {
             let features = windows.indices.filter { windows[$0].feature.lane == number }
@@ -138,20 +146,20 @@ public struct PartitionSweep {
 
     /// Answers all rows as known and the open ones as corrected.
     private mutating func answer(_ feature: Int, _ open: borrowing SweepRows) {
-        let window = windows[feature].feature.window
-        guard let number = bounds.firstIndex(where: { $0.window == window }) else {
-            preconditionFailure("\(window) has no bounds")
-        }
+        let number = boundsOfFeature[feature]
         if let category = windows[feature].feature.categoryLane {
             facts.load(&categories, category)
         }
-        bounds[number].find(rows, lane)
+        if !bounds[number].isCurrent {
+            bounds[number].find(rows, lane)
+            openBounds[number] = bounds[number].of(rows.open)
+        }
         known[feature].resize(rows.times.count)
         windows[feature].answer(rows, bounds[number], &lane, categories, &known[feature])
         if open.times.isEmpty { return }
         corrected[feature].resize(open.times.count)
         windows[feature].answer(
-            open, bounds[number].of(rows.open), &lane, categories, &corrected[feature])
+            open, openBounds[number], &lane, categories, &corrected[feature])
     }
 
     private func write(_ feature: Int, _ answers: inout Answers) {

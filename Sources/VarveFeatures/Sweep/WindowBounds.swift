@@ -19,7 +19,6 @@ struct WindowBounds {
 
     /// Finds the bounds of all rows.
     mutating func find(_ rows: borrowing SweepRows, _ lane: borrowing LaneSweep) {
-        if isCurrent { return }
         isCurrent = true
         lowers.removeAll(keepingCapacity: true)
         tops.removeAll(keepingCapacity: true)

@@ -22,23 +22,17 @@ extension WindowSweep {
             each(range, rows, bounds, lane, &cells) { words[$1 - 1] }
         case .first:
             each(range, rows, bounds, lane, &cells) { lower, _ in words[lower] }
-        case .min where scansLess(range, rows, bounds, lane.count):
+        case .min, .max:
+            guard scansLess(range, rows, bounds, lane.count) else { return false }
             let isFloat = type == .float64
+            // The complement of every key turns their order round.
+            let turn: Int64 = feature.function == .max ? -1 : 0
             each(range, rows, bounds, lane, &cells) { lower, top in
-                var least = Self.key(words[lower], isFloat)
+                var least = LaneSweep.key(words[lower], isFloat: isFloat) ^ turn
                 for index in (lower + 1)..<top {
-                    least = Swift.min(least, Self.key(words[index], isFloat))
+                    least = min(least, LaneSweep.key(words[index], isFloat: isFloat) ^ turn)
                 }
-                return Self.word(key: least, isFloat)
-            }
-        case .max where scansLess(range, rows, bounds, lane.count):
-            let isFloat = type == .float64
-            each(range, rows, bounds, lane, &cells) { lower, top in
-                var most = Self.key(words[lower], isFloat)
-                for index in (lower + 1)..<top {
-                    most = Swift.max(most, Self.key(words[index], isFloat))
-                }
-                return Self.word(key: most, isFloat)
+                return LaneSweep.word(key: least ^ turn, isFloat: isFloat)
             }
         case .sum where lane.sumsFit && type == .int64:
             each(range, rows, bounds, lane, &cells) { lower, top in
@@ -113,19 +107,6 @@ extension WindowSweep {
         var facts = 0
         for row in range { facts += bounds.tops[row] - bounds.lowers[row] }
         return facts <= 4 * count
-    }
-
-    /// A number in the order of `Value.precedes`: negative floats descend with their bits, and -0
-    /// then comes just before +0.
-    @inline(__always)
-    private static func key(_ word: UInt64, _ isFloat: Bool) -> Int64 {
-        let bits = Int64(bitPattern: word)
-        return isFloat && bits < 0 ? bits ^ Int64.max : bits
-    }
-
-    @inline(__always)
-    private static func word(key: Int64, _ isFloat: Bool) -> UInt64 {
-        UInt64(bitPattern: isFloat && key < 0 ? key ^ Int64.max : key)
     }
 
     /// Whether a time lies further back than an age.

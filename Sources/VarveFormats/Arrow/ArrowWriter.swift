@@ -18,9 +18,7 @@ public enum ArrowStream {
         _ table: Table, rowsPerBatch: Int = ArrowStream.rowsPerBatch
     ) -> [UInt8] {
         var writer = ByteWriter(capacity: table.estimatedSize)
-        writeSchema(of: table, to: &writer)
-        writeBatches(of: table, rowsPerBatch: rowsPerBatch, to: &writer)
-        writeEnd(to: &writer)
+        encode(table, rowsPerBatch: rowsPerBatch) { writer.raw($0) }
         return writer.bytes
     }
 
@@ -46,8 +44,7 @@ public enum ArrowStream {
     public static func writeBatches(
         of table: Table, rowsPerBatch: Int = ArrowStream.rowsPerBatch, to writer: inout ByteWriter
     ) {
-        var blocks: [Int64] = []
-        writer.batches(of: table, rowsPerBatch: rowsPerBatch, blocks: &blocks)
+        table.batches(of: rowsPerBatch) { _ = writer.batch(table, $0) }
     }
 
     /// Ends a stream.
@@ -67,19 +64,11 @@ public enum ArrowFile {
         _ table: Table, rowsPerBatch: Int = ArrowStream.rowsPerBatch
     ) -> [UInt8] {
         var writer = ByteWriter(capacity: table.estimatedSize)
-        writer.raw(ArrowFormat.magic)
-        writer.zeros(2)
-        ArrowStream.writeSchema(of: table, to: &writer)
-        var blocks: [Int64] = []
-        writer.batches(of: table, rowsPerBatch: rowsPerBatch, blocks: &blocks)
-        ArrowStream.writeEnd(to: &writer)
-        writer.footer(of: table, blocks: blocks)
+        encode(table, rowsPerBatch: rowsPerBatch) { writer.raw($0) }
         return writer.bytes
     }
-}
 
-extension ArrowFile {
-    /// A table as a whole file, handed over in pieces.
+    /// The same, handed over in pieces.
     public static func encode(
         _ table: Table, rowsPerBatch: Int = ArrowStream.rowsPerBatch,
         _ take: ([UInt8]) throws -> Void
@@ -130,18 +119,6 @@ extension ByteWriter {
         raw(metadata)
         raw(body)
         return 8 + metadata.count
-    }
-
-    /// Writes the rows of a table in batches, and adds a footer block (offset, metadata bytes, body
-    /// bytes) for each.
-    fileprivate mutating func batches(
-        of table: Table, rowsPerBatch: Int, blocks: inout [Int64]
-    ) {
-        table.batches(of: rowsPerBatch) { rows in
-            let offset = count
-            let (metadataSize, bodySize) = batch(table, rows)
-            blocks += [Int64(offset), Int64(metadataSize), Int64(bodySize)]
-        }
     }
 
     /// Writes some rows as one batch.

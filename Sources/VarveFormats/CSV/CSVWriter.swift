@@ -70,10 +70,9 @@ public struct CSVWriter: Sendable {
 extension Table {
     /// The table as CSV with a header row; metadata is left out.
     public func csv() -> [UInt8] {
-        checkInvariants()
-        var writer = CSVWriter(header: columns.map(\.name))
-        for index in 0..<rowCount { writer.row(cells: row(index)) }
-        return writer.writer.bytes
+        var whole: [UInt8] = []
+        csv { whole += $0 }
+        return whole
     }
 
     /// The table as CSV, handed over in pieces of whole rows.

@@ -1,7 +1,7 @@
 /// When projections are saved while records come, besides when a node stops: what a restart has to
 /// read again.
 public struct SnapshotSchedule: Sendable, Equatable {
-    /// After so many records since the last time, and no sooner than `rest` says.
+    /// After so many records since the last time, and no sooner than `restFactor` says.
     public var records: Int64 = 1_000_000
     /// So long after the first record that is not saved.
     public var interval = Duration.seconds(300)

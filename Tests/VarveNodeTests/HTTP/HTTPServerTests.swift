@@ -27,16 +27,7 @@ import VarveTestSupport
     private func exchange(_ port: UInt16, _ bytes: [UInt8]) throws -> String {
         let socket = try Socket.connect(host: "127.0.0.1", port: port, timeout: .seconds(20))
         _ = try socket.write(bytes.raw)
-        return try rest(of: socket)
-    }
-
-    private func rest(of socket: Socket) throws -> String {
-        var found: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while case .bytes(let count) = try socket.read(into: &buffer, from: 0) {
-            found += buffer.prefix(count)
-        }
-        return String(decoding: found, as: UTF8.self)
+        return try socket.restAsText()
     }
 
     @Test func `a request is answered by the handler`() throws {
@@ -126,7 +117,7 @@ import VarveTestSupport
         #expect(try exchange(server.port, last).hasPrefix("HTTP/1.1 503 "))
         gate.withLock { $0 = true }
         gate.wakeAll()
-        let found = try rest(of: socket)
+        let found = try socket.restAsText()
         #expect(
             found.components(separatedBy: "HTTP/1.1 ").map { $0.prefix(3) } == [
                 "", "200", "200", "503",

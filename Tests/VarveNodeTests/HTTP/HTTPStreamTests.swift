@@ -40,15 +40,6 @@ import VarveTestSupport
         _ = try socket.write(Array("GET \(path) HTTP/\(version)\r\nHost: a\r\n\r\n".utf8).raw)
     }
 
-    private func rest(of socket: Socket) throws -> String {
-        var found: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while case .bytes(let count) = try socket.read(into: &buffer, from: 0) {
-            found += buffer.prefix(count)
-        }
-        return String(decoding: found, as: UTF8.self)
-    }
-
     /// Waits for something that happens by itself.
     private func eventually(_ isTrue: () -> Bool) -> Bool {
         let deadline = ContinuousClock.now + .seconds(20)
@@ -114,7 +105,7 @@ import VarveTestSupport
         socket.finishWriting()
         gate.withLock { $0 = true }
         gate.wakeAll()
-        let found = try rest(of: socket)
+        let found = try socket.restAsText()
         let places = try ["/first\r\n", " at last", "second", "/third"].map {
             try #require(found.range(of: $0)).lowerBound
         }
@@ -127,7 +118,7 @@ import VarveTestSupport
         defer { server.stop() }
         let socket = try connect(server)
         try ask(socket, version: "1.0")
-        let found = try rest(of: socket)
+        let found = try socket.restAsText()
         #expect(found.hasSuffix("\r\nConnection: close\r\n\r\nplain"), "\(found)")
         #expect(!found.contains("chunked"))
     }
@@ -141,7 +132,7 @@ import VarveTestSupport
         defer { server.stop() }
         let socket = try connect(server)
         try ask(socket)
-        let found = try rest(of: socket)
+        let found = try socket.restAsText()
         #expect(found.hasSuffix("\r\n\r\n5\r\nbegun\r\n"), "\(found)")
         let client = HTTPClient(host: "127.0.0.1", port: server.port)
         #expect(throws: HTTPClientError.self) { try client.send("GET", "/") }

@@ -65,15 +65,6 @@ import VarveTestSupport
         try Socket.connect(host: "127.0.0.1", port: server.port, timeout: .seconds(20))
     }
 
-    private func rest(of socket: Socket) throws -> [UInt8] {
-        var found: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while case .bytes(let count) = try socket.read(into: &buffer, from: 0) {
-            found += buffer.prefix(count)
-        }
-        return found
-    }
-
     @Test(arguments: 0..<4 as Range<UInt64>)
     func `requests are answered alike however they arrive`(seed: UInt64) throws {
         defer { server.stop() }
@@ -90,12 +81,12 @@ import VarveTestSupport
         }
         let last = requests[requests.count - 1]
         _ = try single.write(last.raw)
-        expected += try rest(of: single)
+        expected += try single.rest()
         let all = requests.flatMap(\.self)
 
         let whole = try connect()
         _ = try whole.write(all.raw)
-        #expect(try rest(of: whole) == expected, "seed \(seed), all at once")
+        #expect(try whole.rest() == expected, "seed \(seed), all at once")
 
         // On several connections, in pieces that end anywhere.
         let pieces = try (0..<8).map { _ in try connect() }
@@ -105,6 +96,6 @@ import VarveTestSupport
             _ = try pieces[left].write(all.raw.extracting(sent[left]..<end))
             sent[left] = end
         }
-        for socket in pieces { #expect(try rest(of: socket) == expected, "seed \(seed), in pieces") }
+        for socket in pieces { #expect(try socket.rest() == expected, "seed \(seed), in pieces") }
     }
 }

@@ -197,16 +197,21 @@ import VarveTestSupport
         #expect(throws: Never.self) { try projector.stop() }
     }
 
-    @Test func `projections are saved every so many records`() throws {
-        let recorder = Recorder("a")
-        let projector = Projector(
-            log.log, schedule: SnapshotSchedule(records: 10, restFactor: 0))
-        projector.start([recorder])
+    /// Appends ten times, the projector having caught up each time.
+    private func appendInSteps(_ projector: Projector) throws {
         for _ in 0..<10 {
             try append(3)
             #expect(projector.wait(for: log.log.commitPosition))
             try projector.perform {}
         }
+    }
+
+    @Test func `projections are saved every so many records`() throws {
+        let recorder = Recorder("a")
+        let projector = Projector(
+            log.log, schedule: SnapshotSchedule(records: 10, restFactor: 0))
+        projector.start([recorder])
+        try appendInSteps(projector)
         // 61 records or so, in steps of six.
         #expect((4...7).contains(recorder.saves), "\(recorder.saves)")
         try projector.stop()
@@ -217,11 +222,7 @@ import VarveTestSupport
         let projector = Projector(
             log.log, schedule: SnapshotSchedule(records: 1, restFactor: 1_000_000_000))
         projector.start([recorder])
-        for _ in 0..<10 {
-            try append(3)
-            #expect(projector.wait(for: log.log.commitPosition))
-            try projector.perform {}
-        }
+        try appendInSteps(projector)
         try projector.perform {}
         #expect(recorder.saves == 1)
         try projector.stop()
