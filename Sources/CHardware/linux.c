@@ -27,6 +27,10 @@ int chw_fallocate(int descriptor, int64_t offset, int64_t length) {
 
 // Blocks SIGINT, SIGTERM and SIGPIPE for this thread and those it starts from here on, and returns
 // a descriptor that becomes readable when one of the first two arrives.
+int64_t chw_next_data(int descriptor, int64_t offset) {
+    return lseek(descriptor, offset, SEEK_DATA);
+}
+
 int chw_signalfd_terminate(void) {
     sigset_t blocked, awaited;
     sigemptyset(&awaited);

@@ -27,51 +27,95 @@ int chw_has_sha256(void) {
 
 // The sha256rnds2 instruction keeps the state as two vectors, ABEF and CDGH, and does two rounds a
 // call; sha256msg1 and sha256msg2 extend the message schedule four words at a time.
-__attribute__((target("sha,sse4.1")))
-void chw_sha256_blocks(uint32_t state[8], const void *blocks, size_t count) {
-    const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-    const uint8_t *bytes = blocks;
-    __m128i dcba = _mm_loadu_si128((const __m128i *)&state[0]);
-    __m128i hgfe = _mm_loadu_si128((const __m128i *)&state[4]);
+struct state { __m128i abef, cdgh; };
+
+#define SHA __attribute__((target("sha,sse4.1"), always_inline)) static inline
+
+SHA struct state load(const uint32_t words[8]) {
+    __m128i dcba = _mm_loadu_si128((const __m128i *)&words[0]);
+    __m128i hgfe = _mm_loadu_si128((const __m128i *)&words[4]);
     __m128i cdab = _mm_shuffle_epi32(dcba, 0xb1);
     __m128i efgh = _mm_shuffle_epi32(hgfe, 0x1b);
-    __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
-    __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+    struct state state = {
+        _mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)};
+    return state;
+}
 
-    for (; count > 0; count--, bytes += 64) {
-        const __m128i abef_before = abef, cdgh_before = cdgh;
-        __m128i schedule[4];
-        for (int group = 0; group < 16; group++) {
-            __m128i words;
-            if (group < 4) {
-                words = _mm_shuffle_epi8(
-                    _mm_loadu_si128((const __m128i *)(bytes + 16 * group)), byte_swap);
-            } else {
-                __m128i back16 = schedule[group & 3], back12 = schedule[(group + 1) & 3];
-                __m128i back8 = schedule[(group + 2) & 3], back4 = schedule[(group + 3) & 3];
-                words = _mm_sha256msg1_epu32(back16, back12);
-                words = _mm_add_epi32(words, _mm_alignr_epi8(back4, back8, 4));
-                words = _mm_sha256msg2_epu32(words, back4);
-            }
-            schedule[group & 3] = words;
-            __m128i keyed = _mm_add_epi32(
-                words, _mm_load_si128((const __m128i *)&round_constants[4 * group]));
-            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, keyed);
-            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(keyed, 0x0e));
-        }
-        abef = _mm_add_epi32(abef, abef_before);
-        cdgh = _mm_add_epi32(cdgh, cdgh_before);
+SHA void store(struct state state, uint32_t words[8]) {
+    __m128i feba = _mm_shuffle_epi32(state.abef, 0x1b);
+    __m128i dchg = _mm_shuffle_epi32(state.cdgh, 0xb1);
+    _mm_storeu_si128((__m128i *)&words[0], _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128((__m128i *)&words[4], _mm_alignr_epi8(dchg, feba, 8));
+}
+
+// Four rounds; `group` counts them, and is a constant wherever this is unrolled.
+SHA void rounds(struct state *state, __m128i schedule[4], const uint8_t *block, int group) {
+    const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+    __m128i words;
+    if (group < 4) {
+        words = _mm_shuffle_epi8(
+            _mm_loadu_si128((const __m128i *)(block + 16 * group)), byte_swap);
+    } else {
+        __m128i back16 = schedule[group & 3], back12 = schedule[(group + 1) & 3];
+        __m128i back8 = schedule[(group + 2) & 3], back4 = schedule[(group + 3) & 3];
+        words = _mm_sha256msg1_epu32(back16, back12);
+        words = _mm_add_epi32(words, _mm_alignr_epi8(back4, back8, 4));
+        words = _mm_sha256msg2_epu32(words, back4);
     }
+    schedule[group & 3] = words;
+    __m128i keyed = _mm_add_epi32(
+        words, _mm_load_si128((const __m128i *)&round_constants[4 * group]));
+    state->cdgh = _mm_sha256rnds2_epu32(state->cdgh, state->abef, keyed);
+    state->abef = _mm_sha256rnds2_epu32(
+        state->abef, state->cdgh, _mm_shuffle_epi32(keyed, 0x0e));
+}
 
-    __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-    __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-    _mm_storeu_si128((__m128i *)&state[0], _mm_blend_epi16(feba, dchg, 0xf0));
-    _mm_storeu_si128((__m128i *)&state[4], _mm_alignr_epi8(dchg, feba, 8));
+SHA void add(struct state *state, struct state before) {
+    state->abef = _mm_add_epi32(state->abef, before.abef);
+    state->cdgh = _mm_add_epi32(state->cdgh, before.cdgh);
+}
+
+__attribute__((target("sha,sse4.1")))
+void chw_sha256_blocks(uint32_t words[8], const void *blocks, size_t count) {
+    const uint8_t *block = blocks;
+    struct state state = load(words);
+    for (; count > 0; count--, block += 64) {
+        const struct state before = state;
+        __m128i schedule[4];
+        for (int group = 0; group < 16; group++) rounds(&state, schedule, block, group);
+        add(&state, before);
+    }
+    store(state, words);
+}
+
+__attribute__((target("sha,sse4.1")))
+void chw_sha256_blocks_of_two(
+    uint32_t one[8], const void *blocks, uint32_t other[8], const void *other_blocks,
+    size_t count) {
+    const uint8_t *block = blocks, *other_block = other_blocks;
+    struct state state = load(one), other_state = load(other);
+    for (; count > 0; count--, block += 64, other_block += 64) {
+        const struct state before = state, other_before = other_state;
+        __m128i schedule[4], other_schedule[4];
+        for (int group = 0; group < 16; group++) {
+            rounds(&state, schedule, block, group);
+            rounds(&other_state, other_schedule, other_block, group);
+        }
+        add(&state, before);
+        add(&other_state, other_before);
+    }
+    store(state, one);
+    store(other_state, other);
 }
 
 #else
 int chw_has_sha256(void) { return 0; }
 void chw_sha256_blocks(uint32_t state[8], const void *blocks, size_t count) {
     (void)state; (void)blocks; (void)count;
+}
+void chw_sha256_blocks_of_two(
+    uint32_t one[8], const void *blocks, uint32_t other[8], const void *other_blocks,
+    size_t count) {
+    (void)one; (void)blocks; (void)other; (void)other_blocks; (void)count;
 }
 #endif

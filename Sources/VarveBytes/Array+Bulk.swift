@@ -51,17 +51,37 @@ extension Array where Element == UInt64 {
     public mutating func append(littleEndianWords bytes: RawSpan) {
         precondition(bytes.byteCount & 7 == 0, "\(bytes.byteCount) bytes, expected whole words")
         let (start, length) = (count, bytes.byteCount >> 3)
-        append(contentsOf: repeatElement(0, count: length))
         if length == 0 { return }
-        // Safe: the target has exactly as many bytes as the source from `start` on.
-        unsafe withUnsafeMutableBytes { target in
-            unsafe bytes.withUnsafeBytes { source in
-                unsafe UnsafeMutableRawBufferPointer(rebasing: target[(8 * start)...])
-                    .copyMemory(from: source)
+        append(addingCapacity: length) { words in
+            // Safe: the free part of the buffer has room for `length` words at least, and so many
+            // are set.
+            unsafe words.withUnsafeMutableBufferPointer { target, initialized in
+                unsafe bytes.withUnsafeBytes { source in
+                    unsafe UnsafeMutableRawBufferPointer(
+                        UnsafeMutableBufferPointer(rebasing: target[initialized...])
+                    ).copyMemory(from: source)
+                }
+                initialized += length
             }
         }
         if UInt64(1).littleEndian != 1 {
             for index in start..<count { self[index] = self[index].byteSwapped }
+        }
+    }
+}
+
+extension Array where Element: FixedWidthInteger & BitwiseCopyable {
+    /// An array whose elements are given in any order: the caller sets every one. One that is not
+    /// set has any value.
+    @inlinable @inline(__always)
+    public init(count: Int, set: (inout MutableSpan<Element>) -> Void) {
+        // Safe: the span covers exactly the memory that is counted as initialised, and every
+        // pattern of bits is an integer.
+        unsafe self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
+            var elements = unsafe MutableSpan(_unsafeElements: UnsafeMutableBufferPointer(
+                rebasing: buffer[..<count]))
+            set(&elements)
+            initialized = count
         }
     }
 }

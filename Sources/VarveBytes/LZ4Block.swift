@@ -27,17 +27,19 @@ public enum LZ4Block {
         return output
     }
 
-    /// Decompresses one block of exactly `size` bytes into `output`, which is emptied first; its
-    /// capacity is reused.
+    /// Decompresses one block of exactly `size` bytes into `output`, whose bytes and capacity are
+    /// reused.
     /// - Throws: `ByteError.decompression` when the bytes are not an LZ4 block of that size.
     public static func decompress(
         _ bytes: RawSpan, into output: inout [UInt8], size: Int
     ) throws(ByteError) {
-        output.removeAll(keepingCapacity: true)
         guard size >= 0, size <= Int(Int32.max), bytes.byteCount <= Int(Int32.max) else {
+            output.removeAll(keepingCapacity: true)
             throw .lengthOutOfRange(at: 0, value: Int64(size), limit: Int(Int32.max))
         }
-        output.append(contentsOf: repeatElement(0, count: size))
+        // Blocks of one size follow each other: what is there is written over.
+        output.removeLast(max(0, output.count - size))
+        output.append(contentsOf: repeatElement(0, count: size - output.count))
         // Safe: liblz4 is told the bounds of both buffers and stays within them.
         let written = unsafe bytes.withUnsafeBytes { source in
             unsafe output.withUnsafeMutableBytes { target in

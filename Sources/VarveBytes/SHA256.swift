@@ -56,6 +56,69 @@ public struct SHA256: Sendable {
         pending.append(copying: bytes.extracting((offset + whole)..<bytes.byteCount))
     }
 
+    /// Feeds words, lowest byte first.
+    public mutating func update(words: borrowing Span<UInt64>) {
+        if Self.isLittleEndian {
+            // Safe: words are initialised memory, read as the bytes they are.
+            return update(unsafe words.bytes)
+        }
+        var bytes = ByteWriter(capacity: 8 * words.count)
+        for index in words.indices { bytes.integer(words[index]) }
+        update(bytes.bytes.raw)
+    }
+
+    /// Feeds words to two hashes, which takes not much more time than one of them takes.
+    public static func update(
+        _ one: inout SHA256, words: borrowing Span<UInt64>, _ other: inout SHA256,
+        words otherWords: borrowing Span<UInt64>
+    ) {
+        guard isLittleEndian else {
+            one.update(words: words)
+            other.update(words: otherWords)
+            return
+        }
+        // Safe: as above.
+        let (bytes, otherBytes) = unsafe (words.bytes, otherWords.bytes)
+        let start = one.fill(bytes)
+        let otherStart = other.fill(otherBytes)
+        let blocks = min(bytes.byteCount - start, otherBytes.byteCount - otherStart) / 64
+        guard one.isInHardware, other.isInHardware, blocks > 0 else {
+            one.update(bytes.extracting(start..<bytes.byteCount))
+            other.update(otherBytes.extracting(otherStart..<otherBytes.byteCount))
+            return
+        }
+        one.byteCount += UInt64(64 * blocks)
+        other.byteCount += UInt64(64 * blocks)
+        // Safe: both spans hold so many blocks of 64 bytes from their starts on, and each state
+        // eight words.
+        unsafe bytes.withUnsafeBytes { buffer in
+            unsafe otherBytes.withUnsafeBytes { otherBuffer in
+                guard let first = buffer.baseAddress, let otherFirst = otherBuffer.baseAddress
+                else { return }
+                unsafe one.state.withUnsafeMutableBufferPointer { words in
+                    unsafe other.state.withUnsafeMutableBufferPointer { otherWords in
+                        unsafe chw_sha256_blocks_of_two(
+                            words.baseAddress, first + start, otherWords.baseAddress,
+                            otherFirst + otherStart, blocks)
+                    }
+                }
+            }
+        }
+        one.update(bytes.extracting((start + 64 * blocks)..<bytes.byteCount))
+        other.update(otherBytes.extracting((otherStart + 64 * blocks)..<otherBytes.byteCount))
+    }
+
+    private static let isLittleEndian = UInt64(1).littleEndian == 1
+
+    /// Fills the block that was begun.
+    /// - Returns: how many bytes that took.
+    private mutating func fill(_ bytes: RawSpan) -> Int {
+        if pending.isEmpty { return 0 }
+        let count = min(64 - pending.count, bytes.byteCount)
+        update(bytes.extracting(0..<count))
+        return count
+    }
+
     /// The digest of everything fed so far. The hash can be fed further afterwards.
     public func finalized() -> Digest {
         var last = self

@@ -49,6 +49,9 @@ public protocol File: AnyObject, Sendable {
     func read(
         _ count: Int, at offset: Int64, into buffer: inout [UInt8], start: Int
     ) throws(SystemError) -> Int
+    /// The first byte at or after `offset` that may be other than zero, as far as the file system
+    /// knows without reading; nil when all that follow are zero.
+    func nextData(from offset: Int64) -> Int64?
     /// Writes all bytes at `offset`. A failure may leave some of them written.
     func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError)
     /// Makes written bytes, and the size needed to find them, durable (`fdatasync`). After a
@@ -61,6 +64,11 @@ public protocol File: AnyObject, Sendable {
     func truncate(to size: Int64) throws(SystemError)
     /// Asks that later reads come from the disk instead of from memory; a hint.
     func dropCache()
+}
+
+extension File {
+    /// Nothing is known.
+    public func nextData(from offset: Int64) -> Int64? { offset }
 }
 
 /// A lock that is held until released, or until the process ends.

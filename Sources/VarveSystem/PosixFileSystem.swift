@@ -175,6 +175,13 @@ final class PosixFile: File {
         return done
     }
 
+    func nextData(from offset: Int64) -> Int64? {
+        let found = chw_next_data(descriptor, offset)
+        if found >= 0 { return found }
+        // ENXIO: nothing but a hole is left. File systems without holes say other things.
+        return errno == ENXIO ? nil : offset
+    }
+
     func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError) {
         // Safe: the buffer is only read, within its bounds.
         let failure: Int32 = unsafe bytes.withUnsafeBytes { buffer in

@@ -38,17 +38,13 @@ final class FactStore: Sendable {
     }
 
     private let spill: Spill?
-    /// By view.
-    private let partitionCounts: [Int]
     private let state: Monitor<State>
 
     /// An empty store.
     /// - Parameters:
     ///   - spill: nil keeps all in memory.
-    ///   - partitions: by view, how many there are.
-    init(pieces: Int, partitions: [Int], spill: Spill?) {
+    init(pieces: Int, spill: Spill?) {
         self.spill = spill
-        partitionCounts = partitions
         state = Monitor(State(pieces: Array(repeating: [], count: pieces)))
     }
 
@@ -69,9 +65,9 @@ final class FactStore: Sendable {
         guard !fits, let spill else { return }
         var writer = ByteWriter(capacity: bytes + bytes / 8)
         var places: [[(start: Int, count: Int)]] = []
-        for (view, batch) in batches.enumerated() {
+        for batch in batches {
             places.append(
-                (0..<partitionCounts[view]).map { partition in
+                (0..<batch.partitionCount).map { partition in
                     let start = writer.count
                     let slice = batch.slice(partition)
                     if slice.count > 0 { slice.write(to: &writer) }

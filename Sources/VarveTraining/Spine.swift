@@ -2,6 +2,7 @@ public import VarveBytes
 public import VarveFeatures
 public import VarveFormats
 public import VarveProjections
+import VarveSystem
 
 /// The rows a training set is asked for: a table with a time T, the service's key fields and
 /// inputs, and any other columns, such as labels, which are passed through.
@@ -30,6 +31,10 @@ public struct Spine: Sendable {
     /// Reads a file, told apart by its first bytes: Parquet, Arrow (file or stream), or else CSV.
     /// Integers count as float64 where the service needs that.
     public init(file bytes: [UInt8], timeColumn: String, plan: ServicePlan) throws(TrainingError) {
+        // Beside the reading.
+        let digest = Once { SHA256.digest(bytes.raw) }
+        let hasher = WorkerThread(name: "columns") { _ = digest.value }
+        defer { hasher.join() }
         let table: Table
         do {
             if ParquetFile.isParquet(bytes.raw) {
@@ -52,8 +57,7 @@ public struct Spine: Sendable {
                 widened.columns[index] = column
             }
         }
-        try self.init(
-            widened, timeColumn: timeColumn, digest: SHA256.digest(bytes.raw), plan: plan)
+        try self.init(widened, timeColumn: timeColumn, digest: digest.value, plan: plan)
     }
 
     /// Reads a CSV text, checked against the service's needs. A time needs a zone; a null key is

@@ -94,25 +94,9 @@ public struct TrainingSet: Sendable {
             memory: request.memory, progress: progress
         ).run()
         let added = Set(plan.addedColumns(to: spine.table).map(\.name))
-        let made = try Parallel.map(
-            plan.columns.count, threads: request.threads, name: "columns"
-        ) {
-        } _: { _, index in
-            let field = plan.columns[index]
-            let column = result.cells[index].column(field.name)
-            let summary = TrainingManifest.Column(
-                field: field, cells: result.cells[index], digest: column.digest,
-                leaks: result.leaks[index], latestDiffers: result.latestDiffers[index])
-            return (column, summary)
-        }
-        let spineDigests = try Parallel.map(
-            spine.table.columns.count, threads: request.threads, name: "columns"
-        ) {
-        } _: { _, index in
-            spine.table.columns[index].digest
-        }
+        let (made, spineDigests) = try Self.columns(result, plan, spine, threads: request.threads)
         var columns =
-            spine.table.columns + made.map(\.0).filter { added.contains($0.name) }
+            spine.table.columns + made.map(\.column).filter { added.contains($0.name) }
         var splitRows: [(name: String, count: Int)] = []
         if let split = request.split {
             guard !columns.contains(where: { $0.name == TrainingSplit.column }) else {
@@ -123,7 +107,7 @@ public struct TrainingSet: Sendable {
             columns.append(column)
             splitRows = rows
         }
-        let summaries = made.map(\.1)
+        let summaries = made.map(\.summary)
         let asserted = request.definitions.streams
             .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()
         table = Table(columns: columns)
@@ -140,6 +124,42 @@ public struct TrainingSet: Sendable {
 }
 
 extension TrainingSet {
+    private typealias Made = (column: Column, summary: TrainingManifest.Column)
+
+    /// The columns of the service with what the manifest says of them, and the digests of the
+    /// spine's; two at a time, as two digests take not much longer than one.
+    private static func columns(
+        _ result: TrainingSweep.Result, _ plan: ServicePlan, _ spine: Spine, threads: Int
+    ) throws -> (made: [Made], spine: [Digest]) {
+        let (width, spineColumns) = (plan.columns.count, spine.table.columns)
+        let pairs = (width + 1) / 2
+        let count = pairs + (spineColumns.count + 1) / 2
+        let pieces = try Parallel.map(count, threads: threads, name: "columns") {
+        } _: { _, piece -> (made: [Made], digests: [Digest]) in
+            if piece >= pairs {
+                let first = 2 * (piece - pairs)
+                return ([], digests(Array(spineColumns[first...].prefix(2))))
+            }
+            let numbers = (2 * piece)..<min(2 * piece + 2, width)
+            let columns = numbers.map { result.cells[$0].column(plan.columns[$0].name) }
+            let made = zip(numbers, zip(columns, digests(columns))).map { number, found -> Made in
+                let summary = TrainingManifest.Column(
+                    field: plan.columns[number], cells: result.cells[number], digest: found.1,
+                    leaks: result.leaks[number], latestDiffers: result.latestDiffers[number])
+                return (found.0, summary)
+            }
+            return (made, [])
+        }
+        return (pieces.flatMap(\.made), pieces.flatMap(\.digests))
+    }
+
+    /// The digests of one column or two.
+    private static func digests(_ columns: [Column]) -> [Digest] {
+        if columns.count != 2 { return columns.map(\.digest) }
+        let (one, other) = Column.digests(columns[0], columns[1])
+        return [one, other]
+    }
+
     /// Hands the set over as a Parquet file, piece by piece, encoded on some threads. It is not
     /// compressed: the bytes are the same with every version of liblz4.
     public func parquet(threads: Int, _ write: ([UInt8]) throws -> Void) rethrows {

@@ -49,24 +49,37 @@ struct TrainingSweep {
         var joined: [FeatureCells]
     }
 
-    /// The rows of the spine by the keys of views, each key's put together once.
-    private struct KeyedSpine {
-        let table: Table
-        let timeColumn: String
-        private var known: [(key: [String], rows: KeyedRows)] = []
+    /// The rows of the spine by the key of some views. Facts need the keys only: rows are put in
+    /// order beside them.
+    private struct KeyedSpine: Sendable {
+        let fields: [String]
+        let keys: Once<KeyTable>
+        let rows: Once<KeyedRows>
 
-        init(table: Table, timeColumn: String) {
-            self.table = table
-            self.timeColumn = timeColumn
+        init(_ table: Table, _ fields: [String], timeColumn: String) {
+            self.fields = fields
+            let keys = Once {
+                KeyTable(fields.compactMap { table[$0] }, rows: table.rowCount)
+            }
+            self.keys = keys
+            rows = Once {
+                let times = (table[timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
+                return KeyedRows(keys.value, times: times)
+            }
         }
 
-        mutating func rows(by key: [String]) -> KeyedRows {
-            if let found = known.first(where: { $0.key == key }) { return found.rows }
-            let times = (table[timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
-            let rows = KeyedRows(key.compactMap { table[$0] }, times: times)
-            known.append((key, rows))
-            return rows
+        /// Of partitions: there are some hundred at most, each of neighbouring keys.
+        func shift(partitionsMax: Int) -> Int {
+            var shift = 0
+            while keys.value.count >> shift > partitionsMax { shift += 1 }
+            return shift
         }
+    }
+
+    /// A view whose facts are read, and for whom.
+    private struct ViewReader: Sendable {
+        let reader: FactReader
+        let keyed: KeyedSpine
     }
 
     private var columns: [ServiceDefinition.Feature] { plan.service.features }
@@ -90,7 +103,7 @@ struct TrainingSweep {
             let name = definitions.views[column.view].streamName
             if !streams.contains(name) { streams.append(name) }
         }
-        var keyed = KeyedSpine(table: spine.table, timeColumn: spine.timeColumn)
+        var keyed: [KeyedSpine] = []
         for stream in streams {
             try sweep(
                 stream, wanted.filter { definitions.views[$0.view].streamName == stream },
@@ -137,25 +150,27 @@ extension TrainingSweep {
     private static let rowsPerPiece = 500_000
 
     private func sweep(
-        _ name: String, _ wanted: [ViewColumn], _ keyed: inout KeyedSpine,
+        _ name: String, _ wanted: [ViewColumn], _ known: inout [KeyedSpine],
         _ spill: FactStore.Spill?, _ ways: inout Ways, _ result: inout Result
     ) throws {
-        var views: [(view: ViewDefinition, columns: [ViewColumn], rows: KeyedRows, shift: Int)] = []
+        var views: [(view: ViewDefinition, columns: [ViewColumn], keyed: KeyedSpine)] = []
         for column in wanted {
             let view = definitions.views[column.view]
             if let index = views.firstIndex(where: { $0.view.name == view.name }) {
                 views[index].columns.append(column)
                 continue
             }
-            let rows = keyed.rows(by: view.entity.map(\.name))
-            var shift = 0
-            while rows.keys.count >> shift > partitionsMax { shift += 1 }
-            views.append((view, [column], rows, shift))
+            let fields = view.entity.map(\.name)
+            let keyed =
+                known.first { $0.fields == fields }
+                ?? KeyedSpine(spine.table, fields, timeColumn: spine.timeColumn)
+            if !known.contains(where: { $0.fields == fields }) { known.append(keyed) }
+            views.append((view, [column], keyed))
         }
         guard let first = views.first else { return }
         let stream = definitions.stream(of: first.view)
         let readers = views.map {
-            FactReader($0.view, stream, $0.rows, partitionShift: $0.shift)
+            ViewReader(reader: FactReader($0.view, stream), keyed: $0.keyed)
         }
         let facts = try facts(stream, readers, spill)
         if facts.unreadable > 0 { result.unreadable[stream.name] = facts.unreadable }
@@ -163,7 +178,8 @@ extension TrainingSweep {
         for (index, view) in views.enumerated() {
             let request = PartitionSweep.Request(
                 view: view.view, stream: stream, features: view.columns.map(\.feature),
-                rows: view.rows, partitionShift: view.shift,
+                rows: view.keyed.rows.value,
+                partitionShift: view.keyed.shift(partitionsMax: partitionsMax),
                 isAsKnown: mode == .asKnown, newest: spine.newestTime.microseconds,
                 keepsOthers: !ways.others.isEmpty)
             let (count, name) = (spine.rowCount, view.view.name)
@@ -236,7 +252,7 @@ extension TrainingSweep {
     /// The facts of a stream below the basis for each reader: from the offline store's files as far
     /// as they go, then from the log.
     private func facts(
-        _ stream: StreamDefinition, _ readers: [FactReader], _ spill: FactStore.Spill?
+        _ stream: StreamDefinition, _ readers: [ViewReader], _ spill: FactStore.Spill?
     ) throws -> Facts {
         // Files have no rows for retractions, so that amendments take the log's word.
         guard let offline, stream.id == nil else {
@@ -307,20 +323,24 @@ extension TrainingSweep {
     }
 
     private func read(
-        _ pieces: [Piece], _ stream: StreamDefinition, _ readers: [FactReader],
+        _ pieces: [Piece], _ stream: StreamDefinition, _ readers: [ViewReader],
         _ spill: FactStore.Spill?
     ) throws -> Facts {
-        let store = FactStore(
-            pieces: pieces.count, partitions: readers.map(\.partitionCount), spill: spill)
-        let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.fields) }
+        let store = FactStore(pieces: pieces.count, spill: spill)
+        let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.reader.fields) }
             .union(["_event_time", "_known_time"])
         let (log, offline, basis) = (log, offline, basis)
-        let progress = progress
-        let unreadable = try Parallel.map(pieces.count, threads: threads, name: "facts") {
+        let (progress, partitionsMax) = (progress, partitionsMax)
+        let unreadable = try Parallel.map(1 + pieces.count, threads: threads, name: "facts") {
         } _: { _, number -> Int in
+            if number == 0 {
+                // While others read files already.
+                for reader in readers { _ = reader.keyed.rows.value }
+                return 0
+            }
             var sources: [FactReader.Records] = []
             var unreadable = 0
-            switch pieces[number] {
+            switch pieces[number - 1] {
             case .files(let files):
                 guard let offline else { break }
                 for file in files {
@@ -339,7 +359,12 @@ extension TrainingSweep {
             }
             let count = sources.reduce(0) { $0 + $1.table.rowCount }
             try progress(.facts(count, stream: stream.name))
-            try store.put(number, readers.map { $0.batch(sources) })
+            let batches = readers.map {
+                $0.reader.batch(
+                    sources, $0.keyed.keys.value,
+                    partitionShift: $0.keyed.shift(partitionsMax: partitionsMax))
+            }
+            try store.put(number - 1, batches)
             return unreadable
         }
         return Facts(store: store, unreadable: unreadable.reduce(0, +))

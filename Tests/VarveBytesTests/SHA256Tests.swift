@@ -67,4 +67,23 @@ import VarveBytes
             #expect(prefixed == [9] + SHA256.digest(([7] + part).raw).bytes, "length \(length)")
         }
     }
+
+    @Test func `two hashes fed at once are those of each alone`() {
+        let words = (0..<70).map { UInt64($0) &* 0x9e37_79b9_7f4a_7c15 }
+        let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+        for (count, otherCount) in [(0, 0), (0, 70), (5, 64), (70, 70), (8, 9), (64, 7)] {
+            for (head, otherHead) in [(0, 0), (1, 0), (63, 5), (13, 64), (200, 77)] {
+                var (one, other) = (SHA256(), SHA256())
+                one.update(bytes.raw.extracting(0..<head))
+                other.update(bytes.raw.extracting(0..<otherHead))
+                SHA256.update(
+                    &one, words: words.span.extracting(0..<count), &other,
+                    words: words.span.extracting(0..<otherCount))
+                let whole = Array(bytes[..<head] + bytes[..<(8 * count)])
+                let otherWhole = Array(bytes[..<otherHead] + bytes[..<(8 * otherCount)])
+                #expect(one.finalized() == SHA256.digest(whole.raw), "\(count) after \(head)")
+                #expect(other.finalized() == SHA256.digest(otherWhole.raw), "\(otherCount)")
+            }
+        }
+    }
 }

@@ -88,4 +88,31 @@ extension SplitMix64 {
             ])
         }
     }
+
+    @Test(arguments: [0, 1, 7, 8, 9, 64, 301])
+    func `a column of words and marks is that of its cells`(count: Int) {
+        var random = SplitMix64(seed: 12)
+        for valid in [UInt8(0), 3, 127] {
+            let marks = (0..<count).map { _ in [0, 1, 3, 64, 126, 127, valid][random.below(7)] }
+            let words = marks.map { $0 == valid ? random.next() : 0 }
+            let column = Column(
+                name: "c", type: .int64, words: words, marks: marks, valid: valid)
+            let cells = zip(words, marks).map { word, mark in
+                mark == valid ? Column.Cell.int64(Int64(bitPattern: word)) : .null
+            }
+            #expect(column == Column(name: "c", type: .int64, cells: cells))
+        }
+    }
+
+    @Test func `digests of two columns are those of each`() {
+        var random = SplitMix64(seed: 13)
+        for (rows, otherRows) in [(0, 0), (0, 9), (300, 300), (20_000, 300)] {
+            let (one, other) = (random.table(rows: rows), random.table(rows: otherRows))
+            for (left, right) in zip(one.columns, other.columns.reversed()) {
+                let (digest, otherDigest) = Column.digests(left, right)
+                #expect(digest == left.digest)
+                #expect(otherDigest == right.digest)
+            }
+        }
+    }
 }

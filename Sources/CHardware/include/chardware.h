@@ -17,6 +17,10 @@ uint32_t chw_crc32c(uint32_t crc, const void *bytes, size_t length);
 // is 1; the environment variable VARVE_PORTABLE_SHA256 makes it 0, for valgrind and for tests.
 int chw_has_sha256(void);
 void chw_sha256_blocks(uint32_t state[8], const void *blocks, size_t count);
+// The same for two messages at once: each instruction waits for the one before it, and the other
+// message's run meanwhile.
+void chw_sha256_blocks_of_two(
+    uint32_t one[8], const void *blocks, uint32_t other[8], const void *other_blocks, size_t count);
 
 // Linux system calls that need _GNU_SOURCE. Each corresponds to the call of the same name and
 // returns -1 with errno set on failure.
@@ -24,6 +28,8 @@ int chw_accept4(int descriptor);
 int chw_eventfd(void);
 int chw_fallocate(int descriptor, int64_t offset, int64_t length);
 int chw_signalfd_terminate(void);
+// lseek with SEEK_DATA: the file's own offset moves, which pread and pwrite do not use.
+int64_t chw_next_data(int descriptor, int64_t offset);
 int chw_name_thread(const char *name);
 int chw_getrandom(void *bytes, size_t length);
 

@@ -24,6 +24,62 @@ public struct ExactSum: Sendable, Equatable {
     /// Adds a finite value.
     public mutating func add(_ value: Double) { accumulate(value, negated: false) }
 
+    /// Adds all values that are finite: neighbours of similar size are added up in registers.
+    public mutating func add(finite values: borrowing Span<Double>) {
+        // Each block's carries fit, whatever was added before.
+        let block = 1 << 20
+        var start = 0
+        while start < values.count {
+            let end = min(start + block, values.count)
+            if additions + end - start > Self.additionsMax { settle() }
+            add(finite: values, start..<end)
+            start = end
+        }
+    }
+
+    /// What single additions do, with the three limbs at hand kept out of memory.
+    private mutating func add(finite values: borrowing Span<Double>, _ range: Range<Int>) {
+        var parts: (Int64, Int64, Int64) = (0, 0, 0)
+        var current = -1
+        var added = 0
+        func flush(_ sum: inout ExactSum) {
+            if current < 0 { return }
+            sum.low = min(sum.low, current)
+            sum.high = max(sum.high, current + 3)
+            sum.limbs[current] += parts.0
+            sum.limbs[current + 1] += parts.1
+            sum.limbs[current + 2] += parts.2
+            parts = (0, 0, 0)
+        }
+        for index in range {
+            let raw = values[index].bitPattern
+            let biased = Int(truncatingIfNeeded: raw &>> 52) & 0x7FF
+            var mantissa = raw & 0xF_FFFF_FFFF_FFFF
+            if biased == 0x7FF || raw &<< 1 == 0 { continue }
+            var shift = 0
+            if biased > 0 {
+                mantissa |= 1 &<< 52
+                shift = biased - 1
+            }
+            if shift &>> 5 != current {
+                flush(&self)
+                current = shift &>> 5
+            }
+            let bit = UInt64(truncatingIfNeeded: shift & 31)
+            let low = mantissa &<< bit
+            // In two steps, as no shift by 64 leaves nothing.
+            let high = (mantissa &>> 1) &>> (63 &- bit)
+            // All ones where the value is negative: a number's complement plus one is its negation.
+            let sign = Int64(bitPattern: raw) &>> 63
+            parts.0 &+= (Int64(bitPattern: low & 0xFFFF_FFFF) ^ sign) &- sign
+            parts.1 &+= (Int64(bitPattern: low &>> 32) ^ sign) &- sign
+            parts.2 &+= (Int64(bitPattern: high) ^ sign) &- sign
+            added += 1
+        }
+        flush(&self)
+        additions += added
+    }
+
     /// Takes back a value that was added.
     public mutating func remove(_ value: Double) { accumulate(value, negated: true) }
 

@@ -40,6 +40,9 @@ public final class FactBatch: Sendable {
             starts: Array(repeating: 0, count: partitions + 1))
     }
 
+    /// How many partitions there are.
+    public var partitionCount: Int { starts.count - 1 }
+
     /// How many lanes its view has.
     public var laneCount: Int { lanes.count }
 

@@ -13,25 +13,15 @@ public struct FactReader: Sendable {
 
     private let plan: ViewPlan
     private let stream: StreamDefinition
-    private let rows: KeyedRows
-    private let partitionShift: Int
-    /// How many partitions there are.
-    public let partitionCount: Int
     private let sources: [Source]
     /// Fields that expressions read.
     private let evaluated: [Int]
 
-    /// - Parameters:
-    ///   - partitionShift: entities whose numbers agree above these bits are in one partition.
-    public init(
-        _ view: ViewDefinition, _ stream: StreamDefinition, _ rows: KeyedRows, partitionShift: Int
-    ) {
+    /// A reader of a stream's records for a view.
+    public init(_ view: ViewDefinition, _ stream: StreamDefinition) {
         let plan = ViewPlan(view, stream: stream)
         self.plan = plan
         self.stream = stream
-        self.rows = rows
-        self.partitionShift = partitionShift
-        partitionCount = ((rows.keys.count - 1) >> partitionShift) + 1
         sources = plan.lanes.map { lane in
             if let slot = lane.slot { return .field(slot) }
             guard let argument = lane.argument else { return .ones }
@@ -76,36 +66,45 @@ public struct FactReader: Sendable {
     }
 
     /// The facts in some tables, one after the other.
-    public func batch(_ sources: [Records]) -> FactBatch {
+    /// - Parameters:
+    ///   - keys: of the entities that somebody asks for.
+    ///   - partitionShift: entities whose numbers agree above these bits are in one partition.
+    public func batch(
+        _ sources: [Records], _ keys: KeyTable, partitionShift: Int
+    ) -> FactBatch {
+        let partitionCount = keys.partitionCount(shift: partitionShift)
         let tables = sources.filter {
             $0.table.rowCount > 0 && $0.table["_event_time"] != nil
                 && $0.table["_known_time"] != nil
         }
-        guard rows.keys.count > 0, !tables.isEmpty else {
+        guard keys.count > 0, !tables.isEmpty else {
             return .none(partitions: partitionCount, lanes: plan.lanes.count)
         }
         var values = Array(repeating: Value.null, count: stream.fields.count)
         let columns = tables.map { source in stream.fields.map { source.table[$0.name] } }
-        let numbers = zip(tables, columns).map { self.numbers($0, $1, &values) }
-        let (starts, places) = places(numbers)
+        let numbers = zip(tables, columns).map { self.numbers($0, $1, keys, &values) }
+        let (starts, places) = Self.places(numbers, partitionCount, partitionShift)
         let count = starts[partitionCount]
-        var entities = Array(repeating: Int32(0), count: count)
-        for (numbers, places) in zip(numbers, places) {
-            Self.scatter(numbers, to: places, of: &entities)
+        // Each place is one row's: nothing needs to be in it before.
+        let entities = [Int32](count: count) { (entities: inout MutableSpan<Int32>) in
+            for (numbers, places) in zip(numbers, places) {
+                Self.scatter(numbers, to: places, of: &entities) { $0 }
+            }
         }
         func times(_ name: String) -> [Int64] {
-            var times = Array(repeating: Int64(0), count: count)
-            for (source, places) in zip(tables, places) {
-                let words = source.table[name]?.words ?? []
-                Self.scatter(words, to: places, of: &times) { Int64(bitPattern: $0) }
+            [Int64](count: count) { (times: inout MutableSpan<Int64>) in
+                for (source, places) in zip(tables, places) {
+                    let words = source.table[name]?.words ?? []
+                    Self.scatter(words, to: places, of: &times) { Int64(bitPattern: $0) }
+                }
             }
-            return times
         }
         var replaced: [Int64] = []
         if tables.contains(where: { !$0.replaced.isEmpty }) {
             replaced = Array(repeating: .max, count: count)
             for (source, places) in zip(tables, places) where !source.replaced.isEmpty {
-                Self.scatter(source.replaced, to: places, of: &replaced)
+                var replaced = replaced.mutableSpan
+                Self.scatter(source.replaced, to: places, of: &replaced) { $0 }
             }
         }
         return FactBatch(
@@ -124,7 +123,7 @@ public struct FactReader: Sendable {
 
     /// For each row the number of its entity; -1 for rows that are no fact of anybody asked for.
     private func numbers(
-        _ source: Records, _ columns: [Column?], _ values: inout [Value]
+        _ source: Records, _ columns: [Column?], _ keys: KeyTable, _ values: inout [Value]
     ) -> [Int32] {
         let table = source.table
         let keyColumns = plan.keySlots.compactMap { columns[$0] }
@@ -132,7 +131,7 @@ public struct FactReader: Sendable {
         if keyColumns.count < plan.keySlots.count {
             return Array(repeating: -1, count: table.rowCount)
         }
-        var numbers = rows.keys.numbers(keyColumns, rows: table.rowCount)
+        var numbers = keys.numbers(keyColumns, rows: table.rowCount)
         if let basis = source.basis {
             guard let positions = table["_position"]?.words else {
                 preconditionFailure("a table without positions")
@@ -152,7 +151,9 @@ public struct FactReader: Sendable {
 
     /// Where each partition begins, and for each row of each table the place of its fact, or -1:
     /// facts are put together by partition, and within each they stay in order.
-    private func places(_ numbers: [[Int32]]) -> (starts: [Int], places: [[Int32]]) {
+    private static func places(
+        _ numbers: [[Int32]], _ partitionCount: Int, _ partitionShift: Int
+    ) -> (starts: [Int], places: [[Int32]]) {
         let shift = Int32(partitionShift)
         var starts = Array(repeating: 0, count: partitionCount + 1)
         do {
@@ -188,20 +189,13 @@ public struct FactReader: Sendable {
     /// Puts elements at their places; those whose place is -1 nowhere.
     @inline(__always)
     private static func scatter<From: BitwiseCopyable, To: BitwiseCopyable>(
-        _ elements: [From], to places: [Int32], of target: inout [To], as made: (From) -> To
+        _ elements: [From], to places: [Int32], of target: inout MutableSpan<To>,
+        as made: (From) -> To
     ) {
-        var target = target.mutableSpan
         let (elements, places) = (elements.span, places.span)
         for row in elements.indices where places[row] >= 0 {
             target[Int(places[row])] = made(elements[row])
         }
-    }
-
-    @inline(__always)
-    private static func scatter<Element: BitwiseCopyable>(
-        _ elements: [Element], to places: [Int32], of target: inout [Element]
-    ) {
-        scatter(elements, to: places, of: &target) { $0 }
     }
 
     /// One lane's values of all tables, each at its place.
@@ -212,13 +206,26 @@ public struct FactReader: Sendable {
         if parts.contains(where: { !$0.states.isEmpty }) {
             placed.states = Array(repeating: FactState.present.byte, count: count)
         }
-        if parts.contains(where: { !$0.words.isEmpty }) {
+        let hasWords = parts.contains { !$0.words.isEmpty }
+        if hasWords, !parts.contains(where: { $0.words.isEmpty }) {
+            placed.words = [UInt64](count: count) { (words: inout MutableSpan<UInt64>) in
+                for (part, places) in zip(parts, places) {
+                    scatter(part.words, to: places, of: &words) { $0 }
+                }
+            }
+        } else if hasWords {
             placed.words = Array(repeating: 0, count: count)
+            var words = placed.words.mutableSpan
+            for (part, places) in zip(parts, places) {
+                scatter(part.words, to: places, of: &words) { $0 }
+            }
         }
         if isText { placed.texts = Array(repeating: "", count: count) }
         for (part, places) in zip(parts, places) {
-            if !part.states.isEmpty { scatter(part.states, to: places, of: &placed.states) }
-            if !part.words.isEmpty { scatter(part.words, to: places, of: &placed.words) }
+            if !part.states.isEmpty {
+                var states = placed.states.mutableSpan
+                scatter(part.states, to: places, of: &states) { $0 }
+            }
             for (row, text) in part.texts.enumerated() where places[row] >= 0 {
                 placed.texts[Int(places[row])] = text
             }

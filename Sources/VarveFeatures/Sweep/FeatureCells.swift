@@ -73,26 +73,38 @@ public struct FeatureCells: Sendable {
 
     /// The values that are there as numbers, in the order of the rows; none for types that are none.
     public var numbers: [Double] {
+        switch type {
+        case .bool: present { $0 != 0 ? 1 : 0 }
+        case .int64: present { Double(Int64(bitPattern: $0)) }
+        case .float64: present { Double(bitPattern: $0) }
+        case .string, .timestamp: []
+        }
+    }
+
+    @inline(__always)
+    private func present(_ number: (UInt64) -> Double) -> [Double] {
+        let (words, statuses) = (words.span, statuses.span)
         let present = FeatureStatus.present.rawValue
-        var numbers: [Double] = []
-        if type == .string || type == .timestamp { return numbers }
-        numbers.reserveCapacity(count)
-        for row in 0..<count where statuses[row] == present {
-            switch type {
-            case .bool: numbers.append(words[row] != 0 ? 1 : 0)
-            case .int64: numbers.append(Double(Int64(bitPattern: words[row])))
-            default: numbers.append(Double(bitPattern: words[row]))
+        return [Double](capacity: words.count) { (numbers: inout OutputSpan<Double>) in
+            for row in words.indices where statuses[row] == present {
+                numbers.append(number(words[row]))
             }
         }
-        return numbers
     }
 
     /// Rows by the raw value of their status.
     public var countsByStatus: [Int] {
         var counts = Array(repeating: 0, count: 256)
-        do {
-            var counts = counts.mutableSpan
-            for status in statuses { counts[Int(status)] += 1 }
+        let statuses = statuses.span
+        let present = FeatureStatus.present.rawValue
+        var found = 0
+        for row in statuses.indices { found &+= statuses[row] == present ? 1 : 0 }
+        // Most are, and looking for one of all is quicker than telling them apart.
+        counts[Int(present)] = found
+        if found == statuses.count { return counts }
+        var others = counts.mutableSpan
+        for row in statuses.indices where statuses[row] != present {
+            others[Int(statuses[row])] += 1
         }
         return counts
     }
@@ -133,9 +145,8 @@ public struct FeatureCells: Sendable {
         switch type {
         case .int64, .float64, .timestamp:
             // Cells that are not present have a word of zero, as nulls in columns have.
-            return Column(name: name, type: type.columnType, words: words) { [statuses] row in
-                statuses[row] == present
-            }
+            return Column(
+                name: name, type: type.columnType, words: words, marks: statuses, valid: present)
         case .bool, .string: break
         }
         var column = Column(name: name, type: type.columnType, capacity: count)

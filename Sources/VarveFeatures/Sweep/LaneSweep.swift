@@ -34,9 +34,10 @@ struct LaneSweep {
     private var hasSums = false
     /// Sums are in `sums`; otherwise windows are walked.
     private(set) var sumsFit = false
-    /// For each fact a number in the order of `Value.precedes`.
+    /// For each text a number in the order of `Value.precedes`; words are ranks themselves, nearly.
     private var ranks: [Int64] = []
     private var hasRanks = false
+    private var ranksFloats = false
 
     /// Facts of all entities.
     var count: Int { eventTimes.count }
@@ -208,13 +209,14 @@ extension LaneSweep {
                 }
                 ranks[index] = rank
             }
-        case .bool, .int64, .float64, .timestamp:
-            let isFloat = type == .float64
-            for index in 0..<count { ranks.append(Self.key(word(index), isFloat: isFloat)) }
+        case .bool, .int64, .float64, .timestamp: ranksFloats = type == .float64
         }
     }
 
-    func rank(_ index: Int) -> Int64 { ranks[index] }
+    /// A number in the order of `Value.precedes`, once ranks are prepared.
+    func rank(_ index: Int) -> Int64 {
+        ranks.isEmpty ? Self.key(word(index), isFloat: ranksFloats) : ranks[index]
+    }
 
     /// A word that is no text as a number in the order of `Value.precedes`: negative floats descend
     /// with their bits, and -0 then comes just before +0.

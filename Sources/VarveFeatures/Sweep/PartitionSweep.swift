@@ -164,19 +164,19 @@ public struct PartitionSweep {
 
     private func write(_ feature: Int, _ answers: inout Answers) {
         let (known, corrected) = (known[feature], corrected[feature])
-        var place = 0
-        for entity in 0..<(rows.starts.count - 1) {
-            // The row at the end is answered as corrected in both.
-            let (start, last) = (rows.starts[entity], rows.starts[entity + 1] - 1)
-            answers.latestDiffers[feature] += known.differences(from: last, in: start..<last)
-            answers.cells[feature].take(known, start..<last, to: place)
-            if request.keepsOthers {
-                answers.others[feature].take(known, start..<last, to: place)
-                for row in 0..<(last - start) {
-                    answers.joined[feature].take(known, last, at: place + row)
+        // The row at the end of each entity is answered as corrected in both modes.
+        let differing = answers.cells[feature].take(known, rows.starts)
+        answers.latestDiffers[feature] += differing
+        if request.keepsOthers {
+            _ = answers.others[feature].take(known, rows.starts)
+            var place = 0
+            for entity in 0..<(rows.starts.count - 1) {
+                let last = rows.starts[entity + 1] - 1
+                for _ in rows.starts[entity]..<last {
+                    answers.joined[feature].take(known, last, at: place)
+                    place += 1
                 }
             }
-            place += last - start
         }
         for (index, row) in rows.open.enumerated() {
             if known.isIdentical(Int(row), to: corrected, index) { continue }
@@ -206,23 +206,45 @@ extension FeatureCells {
         }
     }
 
-    /// Takes some rows of another over.
-    fileprivate mutating func take(_ other: FeatureCells, _ rows: Range<Int>, to start: Int) {
-        if type == .string {
-            for row in rows { take(other, row, at: start + row - rows.lowerBound) }
-            return
+    /// Takes the rows of another over, all but the last of each entity.
+    /// - Parameter starts: where each entity's begin in the other, and where the last one's end.
+    /// - Returns: how many are not identical to the last one of their entity.
+    fileprivate mutating func take(_ other: FeatureCells, _ starts: [Int]) -> Int {
+        if type != .string {
+            return Self.take(other.statuses, other.words, starts, &statuses, &words)
         }
-        Self.copy(rows, of: other.statuses, into: &statuses, at: start)
-        Self.copy(rows, of: other.words, into: &words, at: start)
+        var (place, found) = (0, 0)
+        for entity in 0..<(starts.count - 1) {
+            let last = starts[entity + 1] - 1
+            for row in starts[entity]..<last {
+                take(other, row, at: place)
+                place += 1
+                if !other.isIdentical(row, to: other, last) { found += 1 }
+            }
+        }
+        return found
     }
 
-    @inline(__always)
-    private static func copy<Element: BitwiseCopyable>(
-        _ range: Range<Int>, of source: [Element], into target: inout [Element], at start: Int
-    ) {
-        var target = target.mutableSpan
-        let source = source.span
-        for index in range { target[start + index - range.lowerBound] = source[index] }
+    private static func take(
+        _ statuses: [UInt8], _ words: [UInt64], _ starts: [Int], _ takenStatuses: inout [UInt8],
+        _ takenWords: inout [UInt64]
+    ) -> Int {
+        let (statuses, words, starts) = (statuses.span, words.span, starts.span)
+        var takenStatuses = takenStatuses.mutableSpan
+        var takenWords = takenWords.mutableSpan
+        var (place, found) = (0, 0)
+        for entity in 0..<(starts.count - 1) {
+            let last = starts[entity + 1] - 1
+            let (lastStatus, lastWord) = (statuses[last], words[last])
+            for row in starts[entity]..<last {
+                let (status, word) = (statuses[row], words[row])
+                takenStatuses[place] = status
+                takenWords[place] = word
+                found &+= status != lastStatus || word != lastWord ? 1 : 0
+                place += 1
+            }
+        }
+        return found
     }
 
     fileprivate mutating func take(_ other: FeatureCells, _ row: Int, at place: Int) {
@@ -230,18 +252,5 @@ extension FeatureCells {
         if type == .string { texts[place] = other.texts[row] } else {
             words[place] = other.words[row]
         }
-    }
-
-    /// How many of some rows are not identical to a row.
-    fileprivate func differences(from one: Int, in rows: Range<Int>) -> Int {
-        var found = 0
-        if type == .string {
-            for row in rows where !isIdentical(row, to: self, one) { found += 1 }
-            return found
-        }
-        let (statuses, words) = (statuses.span, words.span)
-        let (status, word) = (statuses[one], words[one])
-        for row in rows where statuses[row] != status || words[row] != word { found += 1 }
-        return found
     }
 }

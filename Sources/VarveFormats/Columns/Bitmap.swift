@@ -8,18 +8,24 @@ struct Bitmap: Sendable, Equatable {
 
     init(capacity: Int = 0) { bytes.reserveCapacity((capacity + 7) / 8) }
 
-    /// The bits that a function says.
-    @inline(__always)
-    init(count: Int, _ bit: (Int) -> Bool) {
-        bytes.reserveCapacity((count + 7) / 8)
-        for start in stride(from: 0, to: count, by: 8) {
-            var byte: UInt8 = 0
-            for index in start..<min(start + 8, count) {
-                byte |= (bit(index) ? 1 : 0) << UInt8(index - start)
+    /// Which of some bytes, all less than 128, are one byte: eight at a time.
+    init(of byte: UInt8, in marks: [UInt8]) {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let marked = marks.raw
+        let whole = marks.count / 8
+        bytes = [UInt8](capacity: whole + 1) { (bytes: inout OutputSpan<UInt8>) in
+            for index in 0..<whole {
+                let differences: UInt64 =
+                    marked.littleEndian(at: 8 * index) ^ (ones &* UInt64(byte))
+                // The top bit stays where the difference is zero; the product moves that of byte i
+                // to bit i of the highest byte.
+                let equal = (tops &- differences) & tops
+                let gathered = (equal &>> 7) &* 0x0102_0408_1020_4080
+                bytes.append(UInt8(truncatingIfNeeded: gathered &>> 56))
             }
-            bytes.append(byte)
         }
-        self.count = count
+        count = 8 * whole
+        for index in (8 * whole)..<marks.count { append(marks[index] == byte) }
     }
 
     /// The bit at `index`; stops the program when out of bounds.

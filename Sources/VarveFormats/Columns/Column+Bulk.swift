@@ -82,15 +82,16 @@ extension Column {
     }
 
     /// A column of the bits of int64, float64 or timestamp cells; those of nulls must be zero.
-    @inline(__always)
-    public init(
-        name: String, type: ColumnType, words: [UInt64], isValid: (Int) -> Bool
-    ) {
+    /// - Parameters:
+    ///   - marks: one for each row, less than 128.
+    ///   - valid: the mark of rows that are no null.
+    public init(name: String, type: ColumnType, words: [UInt64], marks: [UInt8], valid: UInt8) {
         precondition(type != .bool && type != .string, "\(type.rawValue) cells are no words")
+        precondition(marks.count == words.count, "\(marks.count) marks of \(words.count) words")
         self.init(name: name, type: type)
         self.words = words
         count = words.count
-        validity = Bitmap(count: words.count, isValid)
+        validity = Bitmap(of: valid, in: marks)
         nullCount = words.count - validity.ones
     }
 

@@ -232,6 +232,19 @@ extension Column {
     /// Hashed: type name, 0x00, row count (8 bytes), validity bits, then the bits of a bool column,
     /// the 8-byte words, or the string offsets (8 bytes each) and text. Integers little-endian.
     public var digest: Digest {
+        var hash = digestOfHead
+        hash.update(words: words.span)
+        return digest(after: hash)
+    }
+
+    /// The digests of two columns, in not much more time than that of one takes.
+    public static func digests(_ one: Column, _ other: Column) -> (Digest, Digest) {
+        var (hash, otherHash) = (one.digestOfHead, other.digestOfHead)
+        SHA256.update(&hash, words: one.words.span, &otherHash, words: other.words.span)
+        return (one.digest(after: hash), other.digest(after: otherHash))
+    }
+
+    private var digestOfHead: SHA256 {
         var prefix = ByteWriter()
         prefix.text(type.rawValue)
         prefix.integer(UInt8(0))
@@ -240,12 +253,13 @@ extension Column {
         prefix.raw(bits.bytes)
         var hash = SHA256()
         hash.update(prefix.bytes.raw)
-        var block = ByteWriter(capacity: 8 * 8192)
-        for start in stride(from: 0, to: words.count, by: 8192) {
-            block.bytes.removeAll(keepingCapacity: true)
-            block.words(words.span.extracting(start..<min(start + 8192, words.count)))
-            hash.update(block.bytes.raw)
-        }
+        return hash
+    }
+
+    /// What is left when the words are in.
+    private func digest(after hash: SHA256) -> Digest {
+        var hash = hash
+        var block = ByteWriter(capacity: offsets.isEmpty ? 0 : 8 * 8192)
         for start in stride(from: 0, to: offsets.count, by: 8192) {
             block.bytes.removeAll(keepingCapacity: true)
             for offset in offsets[start..<min(start + 8192, offsets.count)] {

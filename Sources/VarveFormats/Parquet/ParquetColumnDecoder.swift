@@ -165,11 +165,22 @@ extension ParquetColumnDecoder {
     private mutating func readData(
         _ header: ParquetPageHeader, _ body: RawSpan, _ chunk: ParquetChunk
     ) throws {
+        if chunk.codec == ParquetFormat.Codec.none.rawValue {
+            guard header.expandedSize == body.byteCount else {
+                throw ByteError.lengthOutOfRange(
+                    at: 0, value: header.expandedSize, limit: body.byteCount)
+            }
+            return try readData(header, expanded: body)
+        }
         try expand(body, size: header.expandedSize, chunk)
         let page = expanded
         expanded = []
         defer { expanded = page }
-        var reader = ByteReader(page.raw)
+        try readData(header, expanded: page.raw)
+    }
+
+    private mutating func readData(_ header: ParquetPageHeader, expanded page: RawSpan) throws {
+        var reader = ByteReader(page)
         var valid = Bitmap()
         let rows = Int(header.valueCount)
         if leaf.isOptional {

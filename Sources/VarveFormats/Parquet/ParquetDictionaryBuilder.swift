@@ -63,54 +63,19 @@ struct ParquetDictionaryBuilder {
 
     /// The same for cells of 64 bits; false when there are more than `limit` distinct ones.
     private mutating func numberWords(_ column: Column, _ rows: Range<Int>, _ limit: Int) -> Bool {
+        var table = WordTable()
+        var row = rows.lowerBound
         let words = column.words.span
-        let hasNulls = column.nullCount > 0
-        var distinct: [UInt64] = []
-        var slots = [UInt32](repeating: 0, count: 1024)
-        var isSmall = true
-        let numbers = [UInt32](capacity: rows.count) { (numbers: inout OutputSpan<UInt32>) in
-            for row in rows {
-                if hasNulls, column.isNull(row) {
-                    numbers.append(0)
-                    continue
-                }
-                let word = words[row]
-                let mask = slots.count - 1
-                var slot = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
-                while slots[slot] != 0, distinct[Int(slots[slot]) - 1] != word {
-                    slot = (slot + 1) & mask
-                }
-                if slots[slot] != 0 {
-                    numbers.append(slots[slot] - 1)
-                    continue
-                }
-                if distinct.count == limit {
-                    isSmall = false
-                    return
-                }
-                numbers.append(UInt32(distinct.count))
-                distinct.append(word)
-                examples.append(row)
-                slots[slot] = UInt32(distinct.count)
-                if distinct.count * 2 > slots.count {
-                    slots = [UInt32](repeating: 0, count: slots.count * 4)
-                    let mask = slots.count - 1
-                    for (number, word) in distinct.enumerated() {
-                        var place = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
-                        while slots[place] != 0 { place = (place + 1) & mask }
-                        slots[place] = UInt32(number + 1)
-                    }
-                }
+        let valid = column.nullCount > 0 ? column.validity : nil
+        indices = [UInt32](capacity: rows.count) { (numbers: inout OutputSpan<UInt32>) in
+            while row < rows.upperBound {
+                let most = min(limit, table.room)
+                row = table.number(words, valid, row..<rows.upperBound, most, &numbers, &examples)
+                if row == rows.upperBound || examples.count == limit { return }
+                table.grow(words, examples)
             }
         }
-        indices = numbers
-        return isSmall && !examples.isEmpty
-    }
-
-    private static func hash(_ word: UInt64) -> UInt64 {
-        let product = (word ^ 0xe703_7ed1_a0b4_28db)
-            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-        return product.high ^ product.low
+        return row == rows.upperBound && !examples.isEmpty
     }
 
     private static func hash(_ column: Column, _ row: Int) -> UInt64 {
@@ -134,6 +99,74 @@ struct ParquetDictionaryBuilder {
             }
         }
         return writer.bytes
+    }
+}
+
+/// Numbers of distinct words: open addressing, at most half full. A place holds a word beside its
+/// number, so that one look tells.
+private struct WordTable {
+    private var words = [UInt64](repeating: 0, count: 1024)
+    /// 0 is free, else 1 + the number.
+    private var numbers = [UInt32](repeating: 0, count: 1024)
+
+    /// Distinct words that it may hold.
+    var room: Int { words.count / 2 }
+
+    /// Numbers rows up to the first that would be one distinct word more than `most`.
+    /// - Returns: that row, or the end.
+    mutating func number(
+        _ cells: borrowing Span<UInt64>, _ valid: Bitmap?, _ rows: Range<Int>, _ most: Int,
+        _ found: inout OutputSpan<UInt32>, _ examples: inout [Int]
+    ) -> Int {
+        Self.number(cells, valid, rows, most, &found, &examples, &words, &numbers)
+    }
+
+    private static func number(
+        _ cells: borrowing Span<UInt64>, _ valid: Bitmap?, _ rows: Range<Int>, _ most: Int,
+        _ found: inout OutputSpan<UInt32>, _ examples: inout [Int], _ words: inout [UInt64],
+        _ numbers: inout [UInt32]
+    ) -> Int {
+        let mask = words.count - 1
+        var words = words.mutableSpan
+        var numbers = numbers.mutableSpan
+        for row in rows {
+            if let valid, !valid[row] {
+                found.append(0)
+                continue
+            }
+            let word = cells[row]
+            var slot = Int(truncatingIfNeeded: hash(word) &>> 32) & mask
+            while numbers[slot] != 0, words[slot] != word { slot = (slot + 1) & mask }
+            if numbers[slot] != 0 {
+                found.append(numbers[slot] &- 1)
+                continue
+            }
+            if examples.count == most { return row }
+            found.append(UInt32(examples.count))
+            examples.append(row)
+            words[slot] = word
+            numbers[slot] = UInt32(examples.count)
+        }
+        return rows.upperBound
+    }
+
+    /// Makes four times the room.
+    mutating func grow(_ cells: borrowing Span<UInt64>, _ examples: [Int]) {
+        let count = 4 * words.count
+        words = [UInt64](repeating: 0, count: count)
+        numbers = [UInt32](repeating: 0, count: count)
+        for (number, row) in examples.enumerated() {
+            var slot = Int(truncatingIfNeeded: Self.hash(cells[row]) &>> 32) & (count - 1)
+            while numbers[slot] != 0 { slot = (slot + 1) & (count - 1) }
+            words[slot] = cells[row]
+            numbers[slot] = UInt32(number + 1)
+        }
+    }
+
+    private static func hash(_ word: UInt64) -> UInt64 {
+        let product = (word ^ 0xe703_7ed1_a0b4_28db)
+            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        return product.high ^ product.low
     }
 }
 
@@ -181,14 +214,9 @@ enum ParquetBounds {
         let words = column.words.span
         let validity = column.validity
         if column.type == .float64 {
-            var (least, most) = (Double.infinity, -Double.infinity)
-            var isNumber = true
-            for row in rows where !hasNulls || validity[row] {
-                let value = Double(bitPattern: words[row])
-                isNumber = isNumber && !value.isNaN
-                least = value < least ? value : least
-                most = value > most ? value : most
-            }
+            let (least, most, isNumber) =
+                hasNulls
+                ? doubles(words, rows) { validity[$0] } : doubles(words, rows) { _ in true }
             // The format asks for bounds that hold zeros of either sign. None hold for NaN.
             return isNumber
                 ? ((least == 0 ? -0.0 : least).bitPattern, (most == 0 ? 0.0 : most).bitPattern)
@@ -201,6 +229,37 @@ enum ParquetBounds {
             most = max(most, value)
         }
         return (UInt64(bitPattern: least), UInt64(bitPattern: most))
+    }
+
+    /// The bounds of doubles, four at a time as one comparison waits for the one before it, and
+    /// whether none of them is NaN.
+    @inline(__always)
+    private static func doubles(
+        _ words: borrowing Span<UInt64>, _ rows: Range<Int>, _ isThere: (Int) -> Bool
+    ) -> (least: Double, most: Double, isNumber: Bool) {
+        var least = SIMD4<Double>(repeating: .infinity)
+        var most = -least
+        var isNumber = true
+        func take(_ row: Int, _ lane: Int) {
+            guard isThere(row) else { return }
+            let value = Double(bitPattern: words[row])
+            isNumber = isNumber && value == value
+            least[lane] = value < least[lane] ? value : least[lane]
+            most[lane] = value > most[lane] ? value : most[lane]
+        }
+        var row = rows.lowerBound
+        while row + 4 <= rows.upperBound {
+            take(row, 0)
+            take(row + 1, 1)
+            take(row + 2, 2)
+            take(row + 3, 3)
+            row += 4
+        }
+        while row < rows.upperBound {
+            take(row, 0)
+            row += 1
+        }
+        return (least.min(), most.max(), isNumber)
     }
 
     private static func word(_ value: UInt64) -> [UInt8] {

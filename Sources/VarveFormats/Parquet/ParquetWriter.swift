@@ -69,29 +69,37 @@ extension ParquetFile {
         let width = table.columns.count
         try write(ParquetFormat.magic)
         var offset = ParquetFormat.magic.count
-        for start in starts {
-            let rows = start..<min(start + options.rowsPerGroup, table.rowCount)
+        // Some row groups at a time: no more of the file is in memory. Two for callers with threads
+        // to spare, which then wait half as often for the last chunk.
+        let atOnce = map == nil ? 1 : 2
+        for first in stride(from: 0, to: starts.count, by: atOnce) {
+            let groups = starts[first..<min(first + atOnce, starts.count)].map {
+                $0..<min($0 + options.rowsPerGroup, table.rowCount)
+            }
             let encode: @Sendable (Int) -> Chunk = { number in
-                let column = table.columns[number]
+                let column = table.columns[number % width]
                 return ParquetChunkWriter(
-                    column: column, rows: rows,
+                    column: column, rows: groups[number / width],
                     isOptional: !options.required.contains(column.name)
                 ).encoded(options.compression)
             }
-            // A row group at a time: no more of the file is in memory.
-            let chunks = map?(width, encode) ?? (0..<width).map(encode)
-            precondition(chunks.count == width, "\(chunks.count) chunks of \(width)")
-            var rowGroup = ParquetRowGroup()
-            rowGroup.rowCount = Int64(rows.count)
-            for encoded in chunks {
-                var chunk = encoded.chunk
-                chunk.move(by: Int64(offset))
-                try write(encoded.pages)
-                offset += encoded.pages.count
-                rowGroup.totalSize += chunk.expandedSize
-                rowGroup.columns.append(chunk)
+            let count = width * groups.count
+            var chunks = (map?(count, encode) ?? (0..<count).map(encode))[...]
+            precondition(chunks.count == count, "\(chunks.count) chunks of \(count)")
+            for rows in groups {
+                var rowGroup = ParquetRowGroup()
+                rowGroup.rowCount = Int64(rows.count)
+                for encoded in chunks.prefix(width) {
+                    var chunk = encoded.chunk
+                    chunk.move(by: Int64(offset))
+                    try write(encoded.pages)
+                    offset += encoded.pages.count
+                    rowGroup.totalSize += chunk.expandedSize
+                    rowGroup.columns.append(chunk)
+                }
+                chunks = chunks.dropFirst(width)
+                metadata.rowGroups.append(rowGroup)
             }
-            metadata.rowGroups.append(rowGroup)
         }
         var writer = ByteWriter()
         writer.raw(metadata.encoded())
@@ -229,10 +237,9 @@ private struct ParquetChunkWriter {
 
     /// The elements whose bit is set.
     private static func present<Element: BitwiseCopyable>(
-        _ elements: [Element], _ valid: Bitmap, count: Int
+        _ elements: borrowing Span<Element>, _ valid: Bitmap, count: Int
     ) -> [Element] {
-        let elements = elements.span
-        return [Element](capacity: count) { (present: inout OutputSpan<Element>) in
+        [Element](capacity: count) { (present: inout OutputSpan<Element>) in
             for index in elements.indices where valid[index] { present.append(elements[index]) }
         }
     }
@@ -255,12 +262,12 @@ private struct ParquetChunkWriter {
         if let dictionary {
             writer.integer(UInt8(dictionary.width))
             let first = page.lowerBound - rows.lowerBound
-            let indices = dictionary.indices[first..<(first + page.count)]
+            let indices = dictionary.indices.span.extracting(first..<(first + page.count))
             if nulls == 0 {
                 RunLengthWriter.write(indices, width: dictionary.width, to: &writer)
             } else {
-                let present = Self.present(Array(indices), valid, count: page.count - nulls)
-                RunLengthWriter.write(present[...], width: dictionary.width, to: &writer)
+                let present = Self.present(indices, valid, count: page.count - nulls)
+                RunLengthWriter.write(present.span, width: dictionary.width, to: &writer)
             }
             return writer.bytes
         }
@@ -276,7 +283,7 @@ private struct ParquetChunkWriter {
                 writer.words(column.words.span.extracting(page))
             } else {
                 let present = Self.present(
-                    Array(column.words[page]), valid, count: page.count - nulls)
+                    column.words.span.extracting(page), valid, count: page.count - nulls)
                 writer.words(present.span)
             }
         case .string:

@@ -127,23 +127,28 @@ extension RawSpan {
 /// Writes the same.
 enum RunLengthWriter {
     /// Writes values of `width` bits, as runs where eight or more are equal.
-    static func write(_ values: ArraySlice<UInt32>, width: Int, to writer: inout ByteWriter) {
-        var index = values.startIndex
+    static func write(
+        _ values: borrowing Span<UInt32>, width: Int, to writer: inout ByteWriter
+    ) {
+        var index = 0
         /// Where values begin that are not written yet; whole groups from there to `index`.
         var pending = index
-        while index < values.endIndex {
+        while index < values.count {
+            let value = values[index]
             var end = index + 1
-            while end < values.endIndex, values[end] == values[index] { end += 1 }
-            // The packed groups before a run are filled from its beginning.
-            let fill = (8 - (index - pending) % 8) % 8
-            if end - index - fill >= 8 {
-                pack(values[pending..<(index + fill)], width, &writer)
-                run(end - index - fill, values[index], width, &writer)
-                pending = end
+            while end < values.count, values[end] == value { end += 1 }
+            if end - index >= 8 {
+                // The packed groups before a run are filled from its beginning.
+                let fill = (8 - (index - pending) % 8) % 8
+                if end - index - fill >= 8 {
+                    pack(values.extracting(pending..<(index + fill)), width, &writer)
+                    run(end - index - fill, value, width, &writer)
+                    pending = end
+                }
             }
             index = end
         }
-        pack(values[pending...], width, &writer)
+        pack(values.extracting(pending..<values.count), width, &writer)
     }
 
     /// Writes a run.
@@ -162,33 +167,32 @@ enum RunLengthWriter {
     }
 
     private static func pack(
-        _ values: ArraySlice<UInt32>, _ width: Int, _ writer: inout ByteWriter
+        _ values: borrowing Span<UInt32>, _ width: Int, _ writer: inout ByteWriter
     ) {
         if values.isEmpty { return }
         let groups = (values.count + 7) / 8
         writer.unsignedVarint(UInt64(groups) << 1 | 1)
+        let size = UInt64(width)
         var word: UInt64 = 0
-        var filled = 0
-        for value in values {
-            word |= UInt64(value) << UInt64(filled)
-            filled += width
-            // At most 31 bits wait, and a value has at most 32.
-            if filled >= 32 {
-                writer.integer(UInt32(truncatingIfNeeded: word))
-                word >>= 32
-                filled -= 32
+        var filled: UInt64 = 0
+        let words = [UInt64](capacity: values.count * width / 64 + 1) {
+            (words: inout OutputSpan<UInt64>) in
+            for index in values.indices {
+                let value = UInt64(values[index])
+                word |= value &<< filled
+                filled += size
+                if filled >= 64 {
+                    words.append(word)
+                    filled -= 64
+                    // What found no room; a value has 32 bits at most.
+                    word = value &>> (size - filled)
+                }
             }
         }
-        while filled >= 8 {
-            writer.integer(UInt8(truncatingIfNeeded: word))
-            word >>= 8
-            filled -= 8
-        }
+        writer.words(words.span)
         // The last group is filled with zeros.
-        let missing = groups * width - (values.count * width) / 8
-        if missing > 0 {
-            writer.integer(UInt8(truncatingIfNeeded: word))
-            writer.zeros(missing - 1)
+        for index in 0..<(groups * width - 8 * words.count) {
+            writer.integer(UInt8(truncatingIfNeeded: index < 8 ? word >> UInt64(8 * index) : 0))
         }
     }
 }

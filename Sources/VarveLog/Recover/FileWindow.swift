@@ -93,6 +93,10 @@ struct FileWindow: ~Copyable {
             let first = Int(at - start)
             if bytes.raw.extracting(first..<(first + page)).isAllZero {
                 at += Int64(page)
+                // What was reserved and never written need not be read to be known.
+                let data = min(size, file.nextData(from: at) ?? size)
+                if data > at { at += (data - at) & ~7 }
+                if data == size { at = size }
                 continue
             }
             let length = Int(min(8, size - at))

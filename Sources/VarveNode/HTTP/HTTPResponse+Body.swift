@@ -1,4 +1,5 @@
 public import VarveProtocols
+import VarveSystem
 
 extension HTTPResponse {
     /// Hands the body over piece by piece: for whoever asks without a connection.
@@ -8,10 +9,16 @@ extension HTTPResponse {
             return
         }
         stream.produce()
+        // Somebody else may be writing it.
+        let isReady = Monitor(false)
         while true {
-            switch try stream.next({}) {
+            let piece = try stream.next {
+                isReady.withLock { $0 = true }
+                isReady.wakeAll()
+            }
+            switch piece {
             case .bytes(let piece): try take(piece)
-            case .later: preconditionFailure("a body that was produced is not whole")
+            case .later: isReady.wait(until: { $0 }) { $0 = false }
             case .end: return
             }
         }

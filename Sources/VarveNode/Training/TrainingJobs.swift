@@ -6,8 +6,9 @@ import VarveTraining
 /// uses all cores itself.
 ///
 ///     waiting --> running --> done | failed | cancelled
+///                 build, write
 ///
-/// A finished set waits to be fetched, for a while, in the format that was asked for, in memory as
+/// A set may be fetched as soon as it is built, while it is being written. A finished one waits to be fetched, for a while, in the format that was asked for, in memory as
 /// long as `SpoolSpace` has room there, then in a file: it can always be made again from its
 /// manifest.
 final class TrainingJobs: Sendable {
@@ -65,6 +66,14 @@ final class TrainingJobs: Sendable {
         var isCancelled = false
         /// What is being written of it.
         var body: SpooledBody?
+        /// The set while it is being written, unless somebody fetches it already.
+        var answer: TrainingAnswer?
+
+        /// The set if it can be fetched.
+        var kept: TrainingAnswer? {
+            if case .done(let answer, _) = phase { return answer }
+            return answer
+        }
 
         /// Ends what there is of it: building, or writing.
         mutating func cancel() {
@@ -122,7 +131,7 @@ final class TrainingJobs: Sendable {
         let phase: Phase
         do {
             let answer = try build { [self] step in try note(step, id) }
-            try note(answer.body, id)
+            try note(answer, id)
             answer.body.produce()
             switch answer.body.failure {
             case SpoolError.cancelled?: throw TrainingError.cancelled
@@ -138,6 +147,11 @@ final class TrainingJobs: Sendable {
         state.withLock { state in
             state.with(id) { job in
                 job.phase = phase
+                // Whoever fetched it while it was written has it.
+                if case .done(_, let manifest) = phase, job.answer == nil {
+                    job.phase = .done(nil, manifest: manifest)
+                }
+                job.answer = nil
                 job.body = nil
                 job.endedAt = .now
             }
@@ -147,12 +161,12 @@ final class TrainingJobs: Sendable {
     }
 
     /// The set is built, and about to be written.
-    private func note(_ body: SpooledBody, _ id: String) throws(TrainingError) {
+    private func note(_ answer: TrainingAnswer, _ id: String) throws(TrainingError) {
         let isCancelled = state.withLock { state in
             var isCancelled = false
             state.with(id) { job in
                 isCancelled = job.isCancelled
-                job.body = body
+                (job.body, job.answer) = (answer.body, answer)
             }
             return isCancelled
         }
@@ -213,7 +227,7 @@ final class TrainingJobs: Sendable {
     /// How a job is doing.
     func status(_ id: String) throws(NodeError) -> JSON { Self.json(try job(id)) }
 
-    /// The set that a job built; it is let go.
+    /// The set that a job built, be it written or not yet; it is let go.
     /// - Parameters:
     ///   - format: what it is expected to be written as; nil takes it as it is.
     ///   - keeps: whether it is only looked at.
@@ -223,24 +237,28 @@ final class TrainingJobs: Sendable {
         _ id: String, _ format: TrainingAnswer.Format?, keeps: Bool
     ) throws -> TrainingAnswer {
         // Looked at and taken at once: a body is handed out to one client only.
-        let phase = try state.withLock { state throws(NodeError) in
+        let (phase, kept) = try state.withLock { state throws(NodeError) in
             let job = try Self.job(id, state)
-            if !keeps, case .done(let answer?, let manifest) = job.phase,
-                format ?? answer.format == answer.format
-            {
-                state.with(id) { $0.phase = .done(nil, manifest: manifest) }
+            if !keeps, let answer = job.kept, format ?? answer.format == answer.format {
+                state.with(id) { taken in
+                    taken.answer = nil
+                    if case .done(_, let manifest) = taken.phase {
+                        taken.phase = .done(nil, manifest: manifest)
+                    }
+                }
             }
-            return job.phase
+            return (job.phase, job.kept)
+        }
+        if let kept {
+            if let format, format != kept.format {
+                throw NodeError.badRequest(
+                    "\(id) was asked for as \(kept.format), not as \(format): give format= with"
+                        + " job=true, or reproduce \(kept.manifest)")
+            }
+            return kept
         }
         switch phase {
-        case .done(let answer?, let manifest):
-            if let format, format != answer.format {
-                throw NodeError.badRequest(
-                    "\(id) was asked for as \(answer.format), not as \(format): give format= with"
-                        + " job=true, or reproduce \(manifest)")
-            }
-            return answer
-        case .done(nil, let manifest):
+        case .done(_, let manifest):
             throw NodeError.conflict(
                 "the set of \(id) is not kept any more: reproduce \(manifest) instead")
         case .failed(let error): throw error
@@ -281,7 +299,8 @@ final class TrainingJobs: Sendable {
             members.append(.init("training_set", .string(manifest)))
             members.append(.init("is_kept", .bool(answer != nil)))
         case .failed(let error): members.append(.init("error", .string("\(error)")))
-        case .waiting, .running, .cancelled: break
+        case .running: members.append(.init("is_kept", .bool(job.answer != nil)))
+        case .waiting, .cancelled: break
         }
         return .object(members)
     }

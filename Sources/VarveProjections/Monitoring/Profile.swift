@@ -34,16 +34,20 @@ public struct Profile: Sendable, Equatable {
     /// A baseline of numbers, and of so many nulls.
     /// - Complexity: linear.
     public init(baseline numbers: [Double], nulls: Int) {
-        var keys: [UInt64] = []
-        keys.reserveCapacity(numbers.count)
-        for number in numbers where number.isFinite {
-            keys.append(Self.key(number))
-            sum.add(number)
+        let numbers = numbers.span
+        let keys = [UInt64](capacity: numbers.count) { (keys: inout OutputSpan<UInt64>) in
+            for index in numbers.indices where numbers[index].isFinite {
+                keys.append(Self.key(numbers[index]))
+            }
         }
+        sum.add(finite: numbers)
         let count = keys.count
         var ordered = RadixSelect(keys)
         var edges: [Double] = []
         if count > 0 {
+            ordered.prepare(
+                indices: [0, count - 1]
+                    + (1..<Self.binCount).map { count * $0 / Self.binCount })
             let least = Self.number(key: ordered.word(at: 0))
             let largest = Self.number(key: ordered.word(at: count - 1))
             // The least value has a bin of its own, and so have values below and above all: where

@@ -95,13 +95,17 @@ public final class OfflineStore: Projection {
         let file = try files.open(path, .read)
         let tail = try tail(file)
         let selection = try ParquetSelection(columns, tail: tail.raw, fileSize: try file.size())
-        var bytes = [UInt8](repeating: 0, count: selection.byteCount)
+        var bytes = [UInt8](count: selection.byteCount) { _ in }
         var next = selection.firstOffset
         for range in selection.ranges {
             let length = Int(range.upperBound - range.lowerBound)
-            next += try file.read(length, at: range.lowerBound, into: &bytes, start: next)
+            let count = try file.read(length, at: range.lowerBound, into: &bytes, start: next)
+            guard count == length else {
+                throw SystemError(
+                    operation: "read", subject: path, code: SystemError.inputOutputCode)
+            }
+            next += length
         }
-        // A file that ends early has bytes of zero there, which are no pages.
         return try selection.decode(bytes.raw)
     }
 

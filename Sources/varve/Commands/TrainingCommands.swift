@@ -53,6 +53,12 @@ let trainingCommands = [
             }
             let response = try OutputFile.with(out) { file in
                 try session.download("GET", "/v1/jobs/\(job.text("job").asSegment)/set") {
+                    if signal.wait(timeout: .zero) != nil {
+                        _ = try session.send("DELETE", "/v1/jobs/\(job.text("job").asSegment)")
+                        throw CommandError(
+                            description: "cancelled; \(out) was not written",
+                            code: ExitCode.failure)
+                    }
                     try file.write($0)
                 }
             }
@@ -145,7 +151,7 @@ let trainingCommands = [
     },
 ]
 
-/// Waits for a job, and shows how far it has come.
+/// Waits until a job's set can be fetched, and shows how far it has come.
 /// - Returns: false when it was cancelled, by Ctrl-C or by somebody else.
 private func follow(
     _ id: String, _ session: Session, _ signal: TerminationSignal
@@ -161,6 +167,8 @@ private func follow(
         progress.advance(
             done - progress.done, of: max(done, count("facts_at_most") + count("rows_in_all")))
         switch job.text("phase") {
+        // Built, and fetched while it is being written.
+        case "running" where job["is_kept"]?.boolValue == true: return true
         case "waiting", "running": break
         case "cancelled": return false
         // A failure is told to whoever asks for the set.

@@ -57,4 +57,20 @@ import VarveTestSupport
         for _ in 0..<200_000 { sum.add(value) }
         #expect(sum.value == 200_000 * value)
     }
+
+    @Test func `many at once are what they are one by one, infinities and NaN left out`() throws {
+        var generator = SplitMix64(seed: 9)
+        for (index, (expected, values)) in try Self.cases().enumerated() {
+            var mixed = values + [.infinity, -.infinity, .nan, 0, -0.0]
+            mixed.shuffle(using: &generator)
+            var (whole, single) = (ExactSum(), ExactSum())
+            whole.add(0.5)
+            single.add(0.5)
+            whole.add(finite: mixed.span)
+            for value in mixed where value.isFinite { single.add(value) }
+            #expect(whole == single, "case \(index)")
+            whole.remove(0.5)
+            #expect(whole.value.bitPattern == expected.bitPattern, "case \(index)")
+        }
+    }
 }

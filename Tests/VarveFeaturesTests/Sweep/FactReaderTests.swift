@@ -26,9 +26,8 @@ import VarveFormats
 
     @Test func `records from before a field of the key are facts of nobody`() throws {
         let definitions = try Definitions(reading: JSON(parsing: Self.document))
-        let rows = KeyedRows([Self.texts("region", ["north", "south"])], times: [100, 100])
-        let reader = FactReader(
-            definitions.views[0], definitions.streams[0], rows, partitionShift: 0)
+        let keys = KeyTable([Self.texts("region", ["north", "south"])], rows: 2)
+        let reader = FactReader(definitions.views[0], definitions.streams[0])
         let times: [UInt64] = [10, 20, 30]
         let old = Table(columns: [
             Self.words("_event_time", .timestamp, times),
@@ -37,10 +36,11 @@ import VarveFormats
         ])
         var new = old
         new = Table(columns: new.columns + [Self.texts("region", ["south", "west", "north"])])
-        #expect(reader.batch([FactReader.Records(old, basis: nil)]).count == 0)
-        let batch = reader.batch([
-            FactReader.Records(old, basis: nil), FactReader.Records(new, basis: nil),
-        ])
+        let none = reader.batch([FactReader.Records(old, basis: nil)], keys, partitionShift: 0)
+        #expect(none.count == 0)
+        let batch = reader.batch(
+            [FactReader.Records(old, basis: nil), FactReader.Records(new, basis: nil)], keys,
+            partitionShift: 0)
         #expect(batch.entities == [0, 1])
         #expect(batch.eventTimes == [30, 10])
         #expect(batch.lanes[0].words == [3, 1])

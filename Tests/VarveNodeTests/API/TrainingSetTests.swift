@@ -70,6 +70,24 @@ import VarveTestSupport
         #expect(tables[0] == tables[1] && tables[1].columns == tables[2].columns)
     }
 
+    @Test func `a set may be fetched as soon as it is built, before its job is done`() throws {
+        let spine =
+            "shop,time\n"
+            + (0..<20_000).map { "\($0 % 7 == 0 ? "a" : "b"),2020-09-13T12:\(10 + $0 % 50):00Z\n" }
+            .joined()
+        let waited = try node.send(
+            "POST", "/v1/training-sets?service=risk&format=parquet", spine)
+        try node.json("POST", "/v1/training-sets?service=risk&job=true&format=parquet", spine)
+        while try node.json("GET", "/v1/jobs/job-1")["is_kept"]?.boolValue != true {}
+        let fetched = try node.send("GET", "/v1/jobs/job-1/set")
+        #expect(fetched.body == waited.body)
+        // It is handed out once, whether it was whole by then or not.
+        #expect(try node.failure("GET", "/v1/jobs/job-1/set").status == 409)
+        let ended = try end(of: "job-1")
+        #expect(ended["phase"]?.stringValue == "done")
+        #expect(ended["is_kept"]?.boolValue == false)
+    }
+
     @Test func `a job that fails says why, and a cancelled one leaves no manifest`() throws {
         try node.json("POST", "/v1/training-sets?service=risk&job=true", "shop\na\n")
         let failed = try end(of: "job-1")
