@@ -82,6 +82,7 @@ void chw_sha256_blocks(uint32_t words[8], const void *blocks, size_t count) {
     for (; count > 0; count--, block += 64) {
         const struct state before = state;
         __m128i schedule[4];
+#pragma unroll
         for (int group = 0; group < 16; group++) rounds(&state, schedule, block, group);
         add(&state, before);
     }
@@ -97,6 +98,7 @@ void chw_sha256_blocks_of_two(
     for (; count > 0; count--, block += 64, other_block += 64) {
         const struct state before = state, other_before = other_state;
         __m128i schedule[4], other_schedule[4];
+#pragma unroll
         for (int group = 0; group < 16; group++) {
             rounds(&state, schedule, block, group);
             rounds(&other_state, other_schedule, other_block, group);

@@ -8,6 +8,7 @@ public enum RadixSort {
     /// - Complexity: linear; as much memory again.
     public static func sort(_ words: inout [UInt64]) {
         guard words.count >= shortest else { return words.sort() }
+        if isSorted(words.span) { return }
         let digits = (UInt64.bitWidth + digitBits - 1) / digitBits
         let size = 1 << digitBits
         let mask = UInt64(size - 1)
@@ -35,6 +36,11 @@ public enum RadixSort {
             swap(&from, &to)
         }
         words = from
+    }
+
+    private static func isSorted(_ words: borrowing Span<UInt64>) -> Bool {
+        for index in 1..<words.count where words[index - 1] > words[index] { return false }
+        return true
     }
 
     private static func scatter(

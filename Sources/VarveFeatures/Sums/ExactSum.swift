@@ -37,47 +37,51 @@ public struct ExactSum: Sendable, Equatable {
         }
     }
 
-    /// What single additions do, with the three limbs at hand kept out of memory.
+    /// What single additions do; the three limbs at hand stay in registers as long as neighbours
+    /// touch the same.
     private mutating func add(finite values: borrowing Span<Double>, _ range: Range<Int>) {
-        var parts: (Int64, Int64, Int64) = (0, 0, 0)
-        var current = -1
-        var added = 0
-        func flush(_ sum: inout ExactSum) {
-            if current < 0 { return }
-            sum.low = min(sum.low, current)
-            sum.high = max(sum.high, current + 3)
-            sum.limbs[current] += parts.0
-            sum.limbs[current + 1] += parts.1
-            sum.limbs[current + 2] += parts.2
-            parts = (0, 0, 0)
-        }
-        for index in range {
-            let raw = values[index].bitPattern
-            let biased = Int(truncatingIfNeeded: raw &>> 52) & 0x7FF
-            var mantissa = raw & 0xF_FFFF_FFFF_FFFF
-            if biased == 0x7FF || raw &<< 1 == 0 { continue }
-            var shift = 0
-            if biased > 0 {
-                mantissa |= 1 &<< 52
-                shift = biased - 1
+        var index = range.lowerBound
+        while index < range.upperBound {
+            guard let first = Self.firstLimb(values[index]) else {
+                index += 1
+                continue
             }
-            if shift &>> 5 != current {
-                flush(&self)
-                current = shift &>> 5
+            var (lowest, middle, highest) = (Int64(0), Int64(0), Int64(0))
+            var next = index
+            while next < range.upperBound {
+                let raw = values[next].bitPattern
+                if Self.firstLimb(values[next]) != first { break }
+                let isNormal = raw & 0x7FF0_0000_0000_0000 != 0
+                let mantissa = raw & 0xF_FFFF_FFFF_FFFF | (isNormal ? 1 << 52 : 0)
+                let biased = raw &>> 52 & 0x7FF
+                let bit = (biased &- (isNormal ? 1 : 0)) & 31
+                let low = mantissa &<< bit
+                // In two steps, as no shift by 64 leaves nothing.
+                let high = (mantissa &>> 1) &>> (63 &- bit)
+                // All ones where the value is negative: -x is the complement of x, plus one.
+                let sign = Int64(bitPattern: raw) &>> 63
+                lowest &+= (Int64(bitPattern: low & 0xFFFF_FFFF) ^ sign) &- sign
+                middle &+= (Int64(bitPattern: low &>> 32) ^ sign) &- sign
+                highest &+= (Int64(bitPattern: high) ^ sign) &- sign
+                next += 1
             }
-            let bit = UInt64(truncatingIfNeeded: shift & 31)
-            let low = mantissa &<< bit
-            // In two steps, as no shift by 64 leaves nothing.
-            let high = (mantissa &>> 1) &>> (63 &- bit)
-            // All ones where the value is negative: a number's complement plus one is its negation.
-            let sign = Int64(bitPattern: raw) &>> 63
-            parts.0 &+= (Int64(bitPattern: low & 0xFFFF_FFFF) ^ sign) &- sign
-            parts.1 &+= (Int64(bitPattern: low &>> 32) ^ sign) &- sign
-            parts.2 &+= (Int64(bitPattern: high) ^ sign) &- sign
-            added += 1
+            low = min(low, first)
+            high = max(high, first + 3)
+            limbs[first] += lowest
+            limbs[first + 1] += middle
+            limbs[first + 2] += highest
+            additions += next - index
+            index = next
         }
-        flush(&self)
-        additions += added
+    }
+
+    /// The first of the three limbs that a value touches; nil for zeros and what is not finite.
+    @inline(__always)
+    private static func firstLimb(_ value: Double) -> Int? {
+        let magnitude = value.bitPattern & 0x7FFF_FFFF_FFFF_FFFF
+        if magnitude == 0 || magnitude >= 0x7FF0_0000_0000_0000 { return nil }
+        let biased = Int(truncatingIfNeeded: magnitude &>> 52)
+        return (biased &- (biased > 0 ? 1 : 0)) &>> 5
     }
 
     /// Takes back a value that was added.

@@ -95,17 +95,25 @@ public struct FeatureCells: Sendable {
     /// Rows by the raw value of their status.
     public var countsByStatus: [Int] {
         var counts = Array(repeating: 0, count: 256)
-        let statuses = statuses.span
-        let present = FeatureStatus.present.rawValue
-        var found = 0
-        for row in statuses.indices { found &+= statuses[row] == present ? 1 : 0 }
-        // Most are, and looking for one of all is quicker than telling them apart.
-        counts[Int(present)] = found
-        if found == statuses.count { return counts }
-        var others = counts.mutableSpan
-        for row in statuses.indices where statuses[row] != present {
-            others[Int(statuses[row])] += 1
+        let all = statuses.raw
+        var (row, present) = (0, 0)
+        do {
+            var counts = counts.mutableSpan
+            while row < count {
+                // Most are present, which is 0: eight at a time.
+                if row + 8 <= count, all.littleEndian(at: row, as: UInt64.self) == 0 {
+                    present += 8
+                    row += 8
+                    continue
+                }
+                let end = min(row + 8, count)
+                while row < end {
+                    counts[Int(all.byte(at: row))] += 1
+                    row += 1
+                }
+            }
         }
+        counts[Int(FeatureStatus.present.rawValue)] += present
         return counts
     }
 

@@ -57,15 +57,16 @@ struct FixedPointSums {
     }
 
     /// A value that was among those loaded, in units.
+    @inline(__always)
     func integer(_ value: Double) -> Int128 {
         let (mantissa, power) = Self.parts(value)
-        if mantissa == 0 { return 0 }
         let shift = power - exponent
         // No bit falls off: the unit is at most the lowest bit of all values.
-        let units =
-            shift < 0
-            ? Int128(mantissa >> UInt64(-shift)) : Int128(mantissa) &<< Int128(shift)
-        return value < 0 ? -units : units
+        let whole = shift < 0 ? mantissa >> UInt64(-shift) : mantissa
+        // All ones where the value is negative: -x is the complement of x, plus one.
+        let sign = Int64(bitPattern: value.bitPattern) &>> 63
+        let units = Int128((Int64(whole) ^ sign) &- sign)
+        return shift < 0 ? units : units &<< Int128(shift)
     }
 
     /// Units as a double, rounded to nearest, ties to even; infinite beyond every double.

@@ -15,11 +15,6 @@ public struct KeyTable: Sendable {
     /// Where each key begins in `bytes`, and where the last one ends.
     private var ends: [Int] = [0]
     private var bytes: [UInt8] = []
-    /// Where keys of one word are looked up, four places side by side: the words, and 1 + their
-    /// numbers; 0 is free. A key stands in its bucket, or in the next one after full ones. Most are
-    /// found by four comparisons without a branch in between.
-    private var bucketWords: [SIMD4<UInt64>] = []
-    private var bucketNumbers: [SIMD4<UInt32>] = []
     /// For each row of the table its key's number; -1 where a field is null.
     public private(set) var numbers: [Int32] = []
 
@@ -28,7 +23,6 @@ public struct KeyTable: Sendable {
         types = columns.map(\.type)
         if hasPlainWords {
             numberWords(columns[0])
-            fillBuckets()
             return
         }
         numbers.reserveCapacity(rows)
@@ -70,26 +64,23 @@ public struct KeyTable: Sendable {
                 number(columns, row, &scratch).map { Int32($0) } ?? -1
             }
         }
-        let column = columns[0]
-        let mask = bucketWords.count - 1
-        let (known, numbers, cells) = (bucketWords.span, bucketNumbers.span, column.words.span)
+        let mask = slots.count - 1
+        let (column, slots, known) = (columns[0], slots.span, words.span)
+        let cells = column.words.span
         var found = [Int32](capacity: rows) { (found: inout OutputSpan<Int32>) in
             for row in 0..<rows {
                 let word = cells[row]
-                var bucket = Int(truncatingIfNeeded: Self.mixed(word)) & mask
-                while true {
-                    let (words, places) = (known[bucket], numbers[bucket])
-                    var place: UInt32 = words[0] == word ? places[0] : 0
-                    place |= words[1] == word ? places[1] : 0
-                    place |= words[2] == word ? places[2] : 0
-                    place |= words[3] == word ? places[3] : 0
-                    // The last place is taken in full buckets only.
-                    if place != 0 || places[3] == 0 {
-                        found.append(Int32(truncatingIfNeeded: place) &- 1)
+                var slot = Int(truncatingIfNeeded: Self.mixed(word)) & mask
+                var number: Int32 = -1
+                while slots[slot] != 0 {
+                    let candidate = Int(slots[slot]) - 1
+                    if known[candidate] == word {
+                        number = Int32(truncatingIfNeeded: candidate)
                         break
                     }
-                    bucket = (bucket + 1) & mask
+                    slot = (slot + 1) & mask
                 }
+                found.append(number)
             }
         }
         if column.nullCount > 0 {
@@ -130,22 +121,6 @@ public struct KeyTable: Sendable {
             }
         }
         (self.slots, self.hashes, self.words) = (slots, hashes, words)
-    }
-
-    /// Half of the places stay free, about.
-    private mutating func fillBuckets() {
-        var count = 256
-        while 2 * count < words.count { count *= 2 }
-        bucketWords = Array(repeating: .zero, count: count)
-        bucketNumbers = Array(repeating: .zero, count: count)
-        for (number, word) in words.enumerated() {
-            var bucket = Int(truncatingIfNeeded: hashes[number]) & (count - 1)
-            while bucketNumbers[bucket][3] != 0 { bucket = (bucket + 1) & (count - 1) }
-            var place = 0
-            while bucketNumbers[bucket][place] != 0 { place += 1 }
-            bucketWords[bucket][place] = word
-            bucketNumbers[bucket][place] = UInt32(number + 1)
-        }
     }
 
     /// Whether a key is one word, and equal words are equal keys.

@@ -64,18 +64,25 @@ struct ParquetDictionaryBuilder {
     /// The same for cells of 64 bits; false when there are more than `limit` distinct ones.
     private mutating func numberWords(_ column: Column, _ rows: Range<Int>, _ limit: Int) -> Bool {
         var table = WordTable()
-        var row = rows.lowerBound
+        var isSmall = true
         let words = column.words.span
         let valid = column.nullCount > 0 ? column.validity : nil
-        indices = [UInt32](capacity: rows.count) { (numbers: inout OutputSpan<UInt32>) in
-            while row < rows.upperBound {
-                let most = min(limit, table.room)
-                row = table.number(words, valid, row..<rows.upperBound, most, &numbers, &examples)
-                if row == rows.upperBound || examples.count == limit { return }
-                table.grow(words, examples)
+        indices = [UInt32](count: rows.count) { (numbers: inout MutableSpan<UInt32>) in
+            var start = rows.lowerBound
+            while start < rows.upperBound, isSmall {
+                let end = min(start + WordTable.rowsAtOnce, rows.upperBound)
+                let first = start - rows.lowerBound
+                var part = numbers._mutatingExtracting(first..<(first + end - start))
+                if let valid {
+                    isSmall = table.number(words, start..<end, limit, &part) { valid[$0] }
+                } else {
+                    isSmall = table.number(words, start..<end, limit, &part) { _ in true }
+                }
+                start = end
             }
         }
-        return row == rows.upperBound && !examples.isEmpty
+        examples = table.examples
+        return isSmall && !examples.isEmpty
     }
 
     private static func hash(_ column: Column, _ row: Int) -> UInt64 {
@@ -102,71 +109,86 @@ struct ParquetDictionaryBuilder {
     }
 }
 
-/// Numbers of distinct words: open addressing, at most half full. A place holds a word beside its
-/// number, so that one look tells.
+/// Numbers words in order of first appearance; open addressing, at most half full.
 private struct WordTable {
-    private var words = [UInt64](repeating: 0, count: 1024)
-    /// 0 is free, else 1 + the number.
-    private var numbers = [UInt32](repeating: 0, count: 1024)
+    /// Rows that are numbered together.
+    static let rowsAtOnce = 512
 
-    /// Distinct words that it may hold.
-    var room: Int { words.count / 2 }
+    /// 0 is free, else 1 + a word's number.
+    private var slots = [UInt32](repeating: 0, count: 2048)
+    /// By 1 + their numbers; nobody's is the first.
+    private var words: [UInt64] = [0]
+    /// A row that holds each.
+    private(set) var examples: [Int] = []
+    /// Rows whose word does not stand in its first place, or is new.
+    private var missed = [Int](repeating: 0, count: Self.rowsAtOnce + 1)
 
-    /// Numbers rows up to the first that would be one distinct word more than `most`.
-    /// - Returns: that row, or the end.
+    /// Numbers some rows; false when there are more than `limit` distinct words.
+    ///
+    /// Each is looked up in its first place without a branch, so that the processor waits for many
+    /// places of memory at once; those that stand elsewhere or are new follow one by one, in order.
+    @inline(__always)
     mutating func number(
-        _ cells: borrowing Span<UInt64>, _ valid: Bitmap?, _ rows: Range<Int>, _ most: Int,
-        _ found: inout OutputSpan<UInt32>, _ examples: inout [Int]
-    ) -> Int {
-        Self.number(cells, valid, rows, most, &found, &examples, &words, &numbers)
-    }
-
-    private static func number(
-        _ cells: borrowing Span<UInt64>, _ valid: Bitmap?, _ rows: Range<Int>, _ most: Int,
-        _ found: inout OutputSpan<UInt32>, _ examples: inout [Int], _ words: inout [UInt64],
-        _ numbers: inout [UInt32]
-    ) -> Int {
-        let mask = words.count - 1
-        var words = words.mutableSpan
-        var numbers = numbers.mutableSpan
-        for row in rows {
-            if let valid, !valid[row] {
-                found.append(0)
-                continue
-            }
+        _ cells: borrowing Span<UInt64>, _ rows: Range<Int>, _ limit: Int,
+        _ found: inout MutableSpan<UInt32>, isValid: (Int) -> Bool
+    ) -> Bool {
+        while slots.count < 2 * (examples.count + Self.rowsAtOnce) { grow() }
+        let missedCount = Self.look(cells, rows, slots, words, &missed, &found, isValid)
+        let mask = slots.count - 1
+        for index in 0..<missedCount {
+            let row = missed[index]
             let word = cells[row]
-            var slot = Int(truncatingIfNeeded: hash(word) &>> 32) & mask
-            while numbers[slot] != 0, words[slot] != word { slot = (slot + 1) & mask }
-            if numbers[slot] != 0 {
-                found.append(numbers[slot] &- 1)
-                continue
+            var slot = Self.hash(word) & mask
+            while slots[slot] != 0, words[Int(slots[slot])] != word { slot = (slot + 1) & mask }
+            if slots[slot] == 0 {
+                if examples.count == limit { return false }
+                examples.append(row)
+                words.append(word)
+                slots[slot] = UInt32(examples.count)
             }
-            if examples.count == most { return row }
-            found.append(UInt32(examples.count))
-            examples.append(row)
-            words[slot] = word
-            numbers[slot] = UInt32(examples.count)
+            found[row - rows.lowerBound] = slots[slot] - 1
         }
-        return rows.upperBound
+        return true
     }
 
-    /// Makes four times the room.
-    mutating func grow(_ cells: borrowing Span<UInt64>, _ examples: [Int]) {
-        let count = 4 * words.count
-        words = [UInt64](repeating: 0, count: count)
-        numbers = [UInt32](repeating: 0, count: count)
-        for (number, row) in examples.enumerated() {
-            var slot = Int(truncatingIfNeeded: Self.hash(cells[row]) &>> 32) & (count - 1)
-            while numbers[slot] != 0 { slot = (slot + 1) & (count - 1) }
-            words[slot] = cells[row]
-            numbers[slot] = UInt32(number + 1)
+    /// Looks first places up; nulls have number 0.
+    /// - Returns: how many rows are missed.
+    @inline(__always)
+    private static func look(
+        _ cells: borrowing Span<UInt64>, _ rows: Range<Int>, _ slots: [UInt32], _ words: [UInt64],
+        _ missed: inout [Int], _ found: inout MutableSpan<UInt32>, _ isValid: (Int) -> Bool
+    ) -> Int {
+        let mask = slots.count - 1
+        let (slots, words) = (slots.span, words.span)
+        for row in rows { found[row - rows.lowerBound] = slots[hash(cells[row]) & mask] }
+        var missed = missed.mutableSpan
+        var count = 0
+        for row in rows {
+            let number = found[row - rows.lowerBound]
+            let isThere = isValid(row)
+            missed[count] = row
+            let isOther = words[Int(number)] != cells[row] ? 1 : 0
+            count &+= isThere ? (number == 0 ? 1 : isOther) : 0
+            found[row - rows.lowerBound] = isThere ? number &- 1 : 0
+        }
+        return count
+    }
+
+    private mutating func grow() {
+        let count = 4 * slots.count
+        slots = [UInt32](repeating: 0, count: count)
+        for number in 1..<words.count {
+            var slot = Self.hash(words[number]) & (count - 1)
+            while slots[slot] != 0 { slot = (slot + 1) & (count - 1) }
+            slots[slot] = UInt32(number)
         }
     }
 
-    private static func hash(_ word: UInt64) -> UInt64 {
+    @inline(__always)
+    private static func hash(_ word: UInt64) -> Int {
         let product = (word ^ 0xe703_7ed1_a0b4_28db)
             .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-        return product.high ^ product.low
+        return Int(truncatingIfNeeded: (product.high ^ product.low) &>> 32)
     }
 }
 
@@ -231,35 +253,37 @@ enum ParquetBounds {
         return (UInt64(bitPattern: least), UInt64(bitPattern: most))
     }
 
-    /// The bounds of doubles, four at a time as one comparison waits for the one before it, and
-    /// whether none of them is NaN.
+    /// The bounds of doubles, and whether none of them is NaN.
     @inline(__always)
     private static func doubles(
         _ words: borrowing Span<UInt64>, _ rows: Range<Int>, _ isThere: (Int) -> Bool
     ) -> (least: Double, most: Double, isNumber: Bool) {
-        var least = SIMD4<Double>(repeating: .infinity)
-        var most = -least
+        var (least, most) = (Double.infinity, -Double.infinity)
         var isNumber = true
-        func take(_ row: Int, _ lane: Int) {
-            guard isThere(row) else { return }
+        // Two at a time: one comparison waits for the one before it.
+        var (otherLeast, otherMost) = (least, most)
+        var row = rows.lowerBound
+        while row + 1 < rows.upperBound {
+            let (value, other) = (Double(bitPattern: words[row]), Double(bitPattern: words[row + 1]))
+            if isThere(row) {
+                isNumber = isNumber && value == value
+                least = value < least ? value : least
+                most = value > most ? value : most
+            }
+            if isThere(row + 1) {
+                isNumber = isNumber && other == other
+                otherLeast = other < otherLeast ? other : otherLeast
+                otherMost = other > otherMost ? other : otherMost
+            }
+            row += 2
+        }
+        if row < rows.upperBound, isThere(row) {
             let value = Double(bitPattern: words[row])
             isNumber = isNumber && value == value
-            least[lane] = value < least[lane] ? value : least[lane]
-            most[lane] = value > most[lane] ? value : most[lane]
+            least = value < least ? value : least
+            most = value > most ? value : most
         }
-        var row = rows.lowerBound
-        while row + 4 <= rows.upperBound {
-            take(row, 0)
-            take(row + 1, 1)
-            take(row + 2, 2)
-            take(row + 3, 3)
-            row += 4
-        }
-        while row < rows.upperBound {
-            take(row, 0)
-            row += 1
-        }
-        return (least.min(), most.max(), isNumber)
+        return (min(least, otherLeast), max(most, otherMost), isNumber)
     }
 
     private static func word(_ value: UInt64) -> [UInt8] {

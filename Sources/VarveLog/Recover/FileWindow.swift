@@ -87,16 +87,21 @@ struct FileWindow: ~Copyable {
     mutating func survey(from offset: Int64, notOlderThan epoch: UInt32) throws(LogError) -> Rest {
         var rest = Rest(start: offset, lastNonZero: offset)
         var at = offset
+        var hole = hole(from: at)
         while at < size {
+            if at >= hole.lowerBound {
+                // What was reserved and never written need not be read to be known.
+                if hole.upperBound == size { at = size } else if hole.upperBound > at {
+                    at += (hole.upperBound - at) & ~7
+                }
+                hole = self.hole(from: at)
+                continue
+            }
             let page = Int(min(4096, size - at))
             try load(at, page)
             let first = Int(at - start)
             if bytes.raw.extracting(first..<(first + page)).isAllZero {
                 at += Int64(page)
-                // What was reserved and never written need not be read to be known.
-                let data = min(size, file.nextData(from: at) ?? size)
-                if data > at { at += (data - at) & ~7 }
-                if data == size { at = size }
                 continue
             }
             let length = Int(min(8, size - at))
@@ -115,6 +120,16 @@ struct FileWindow: ~Copyable {
             at += Int64(length)
         }
         return rest
+    }
+
+    /// Bytes that are read before the file system is asked again: what it has read ahead counts as
+    /// written for it.
+    private static let surveyedBytes: Int64 = 16 << 20
+
+    /// Some bytes that are known to be zero, or none, from an offset or a bit later on.
+    private func hole(from offset: Int64) -> Range<Int64> {
+        let start = min(size, offset + Self.surveyedBytes)
+        return start..<max(start, min(size, file.nextData(from: start) ?? size))
     }
 
     /// A copy of a range.
