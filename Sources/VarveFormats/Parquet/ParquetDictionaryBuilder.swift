@@ -63,26 +63,54 @@ struct ParquetDictionaryBuilder {
 
     /// The same for cells of 64 bits; false when there are more than `limit` distinct ones.
     private mutating func numberWords(_ column: Column, _ rows: Range<Int>, _ limit: Int) -> Bool {
-        var table = WordTable()
-        var isSmall = true
         let words = column.words.span
-        let valid = column.nullCount > 0 ? column.validity : nil
-        indices = [UInt32](count: rows.count) { (numbers: inout MutableSpan<UInt32>) in
-            var start = rows.lowerBound
-            while start < rows.upperBound, isSmall {
-                let end = min(start + WordTable.rowsAtOnce, rows.upperBound)
-                let first = start - rows.lowerBound
-                var part = numbers._mutatingExtracting(first..<(first + end - start))
-                if let valid {
-                    isSmall = table.number(words, start..<end, limit, &part) { valid[$0] }
-                } else {
-                    isSmall = table.number(words, start..<end, limit, &part) { _ in true }
+        let hasNulls = column.nullCount > 0
+        var distinct: [UInt64] = []
+        var slots = [UInt32](repeating: 0, count: 1024)
+        var isSmall = true
+        let numbers = [UInt32](capacity: rows.count) { (numbers: inout OutputSpan<UInt32>) in
+            for row in rows {
+                if hasNulls, column.isNull(row) {
+                    numbers.append(0)
+                    continue
                 }
-                start = end
+                let word = words[row]
+                let mask = slots.count - 1
+                var slot = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
+                while slots[slot] != 0, distinct[Int(slots[slot]) - 1] != word {
+                    slot = (slot + 1) & mask
+                }
+                if slots[slot] != 0 {
+                    numbers.append(slots[slot] - 1)
+                    continue
+                }
+                if distinct.count == limit {
+                    isSmall = false
+                    return
+                }
+                numbers.append(UInt32(distinct.count))
+                distinct.append(word)
+                examples.append(row)
+                slots[slot] = UInt32(distinct.count)
+                if distinct.count * 2 > slots.count {
+                    slots = [UInt32](repeating: 0, count: slots.count * 4)
+                    let mask = slots.count - 1
+                    for (number, word) in distinct.enumerated() {
+                        var place = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
+                        while slots[place] != 0 { place = (place + 1) & mask }
+                        slots[place] = UInt32(number + 1)
+                    }
+                }
             }
         }
-        examples = table.examples
+        indices = numbers
         return isSmall && !examples.isEmpty
+    }
+
+    private static func hash(_ word: UInt64) -> UInt64 {
+        let product = (word ^ 0xe703_7ed1_a0b4_28db)
+            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        return product.high ^ product.low
     }
 
     private static func hash(_ column: Column, _ row: Int) -> UInt64 {
@@ -106,89 +134,6 @@ struct ParquetDictionaryBuilder {
             }
         }
         return writer.bytes
-    }
-}
-
-/// Numbers words in order of first appearance; open addressing, at most half full.
-private struct WordTable {
-    /// Rows that are numbered together.
-    static let rowsAtOnce = 512
-
-    /// 0 is free, else 1 + a word's number.
-    private var slots = [UInt32](repeating: 0, count: 2048)
-    /// By 1 + their numbers; nobody's is the first.
-    private var words: [UInt64] = [0]
-    /// A row that holds each.
-    private(set) var examples: [Int] = []
-    /// Rows whose word does not stand in its first place, or is new.
-    private var missed = [Int](repeating: 0, count: Self.rowsAtOnce + 1)
-
-    /// Numbers some rows; false when there are more than `limit` distinct words.
-    ///
-    /// Each is looked up in its first place without a branch, so that the processor waits for many
-    /// places of memory at once; those that stand elsewhere or are new follow one by one, in order.
-    @inline(__always)
-    mutating func number(
-        _ cells: borrowing Span<UInt64>, _ rows: Range<Int>, _ limit: Int,
-        _ found: inout MutableSpan<UInt32>, isValid: (Int) -> Bool
-    ) -> Bool {
-        while slots.count < 2 * (examples.count + Self.rowsAtOnce) { grow() }
-        let missedCount = Self.look(cells, rows, slots, words, &missed, &found, isValid)
-        let mask = slots.count - 1
-        for index in 0..<missedCount {
-            let row = missed[index]
-            let word = cells[row]
-            var slot = Self.hash(word) & mask
-            while slots[slot] != 0, words[Int(slots[slot])] != word { slot = (slot + 1) & mask }
-            if slots[slot] == 0 {
-                if examples.count == limit { return false }
-                examples.append(row)
-                words.append(word)
-                slots[slot] = UInt32(examples.count)
-            }
-            found[row - rows.lowerBound] = slots[slot] - 1
-        }
-        return true
-    }
-
-    /// Looks first places up; nulls have number 0.
-    /// - Returns: how many rows are missed.
-    @inline(__always)
-    private static func look(
-        _ cells: borrowing Span<UInt64>, _ rows: Range<Int>, _ slots: [UInt32], _ words: [UInt64],
-        _ missed: inout [Int], _ found: inout MutableSpan<UInt32>, _ isValid: (Int) -> Bool
-    ) -> Int {
-        let mask = slots.count - 1
-        let (slots, words) = (slots.span, words.span)
-        for row in rows { found[row - rows.lowerBound] = slots[hash(cells[row]) & mask] }
-        var missed = missed.mutableSpan
-        var count = 0
-        for row in rows {
-            let number = found[row - rows.lowerBound]
-            let isThere = isValid(row)
-            missed[count] = row
-            let isOther = words[Int(number)] != cells[row] ? 1 : 0
-            count &+= isThere ? (number == 0 ? 1 : isOther) : 0
-            found[row - rows.lowerBound] = isThere ? number &- 1 : 0
-        }
-        return count
-    }
-
-    private mutating func grow() {
-        let count = 4 * slots.count
-        slots = [UInt32](repeating: 0, count: count)
-        for number in 1..<words.count {
-            var slot = Self.hash(words[number]) & (count - 1)
-            while slots[slot] != 0 { slot = (slot + 1) & (count - 1) }
-            slots[slot] = UInt32(number)
-        }
-    }
-
-    @inline(__always)
-    private static func hash(_ word: UInt64) -> Int {
-        let product = (word ^ 0xe703_7ed1_a0b4_28db)
-            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-        return Int(truncatingIfNeeded: (product.high ^ product.low) &>> 32)
     }
 }
 

@@ -15,7 +15,8 @@ import VarveFormats
         """
 
     private static func words(_ name: String, _ type: ColumnType, _ words: [UInt64]) -> Column {
-        Column(name: name, type: type, words: words) { _ in true }
+        Column(
+            name: name, type: type, words: words, marks: words.map { _ in 0 }, valid: 0)
     }
 
     private static func texts(_ name: String, _ texts: [String]) -> Column {

@@ -1,4 +1,5 @@
 import Testing
+import VarveBytes
 import VarveSystem
 import VarveTestSupport
 
@@ -9,7 +10,8 @@ import VarveTestSupport
         let size: Int64 = 8 << 20
         try file.allocate(0..<size)
         let places: [Int64] = [5, 1 << 20, (3 << 20) + 4095, size - 1]
-        for place in places { try file.write([7].span.bytes, at: place) }
+        let byte: [UInt8] = [7]
+        for place in places { try file.write(byte.raw, at: place) }
         for offset in stride(from: Int64(0), to: size, by: 65_521) {
             let next = places.first { $0 >= offset }
             let found = file.nextData(from: offset) ?? size
