@@ -31,6 +31,10 @@ int64_t chw_next_data(int descriptor, int64_t offset) {
     return lseek(descriptor, offset, SEEK_DATA);
 }
 
+int chw_begin_sync(int descriptor, int64_t offset, int64_t length) {
+    return sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE);
+}
+
 int chw_signalfd_terminate(void) {
     sigset_t blocked, awaited;
     sigemptyset(&awaited);

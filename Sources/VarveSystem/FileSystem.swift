@@ -54,6 +54,9 @@ public protocol File: AnyObject, Sendable {
     func nextData(from offset: Int64) -> Int64?
     /// Writes all bytes at `offset`. A failure may leave some of them written.
     func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError)
+    /// Asks that a range that was written be on its way to the disk, so that a later `sync` waits
+    /// less; a hint.
+    func beginSync(_ range: Range<Int64>)
     /// Makes written bytes, and the size needed to find them, durable (`fdatasync`). After a
     /// failure nothing is known about the bytes written since the last success.
     func sync() throws(SystemError)
@@ -67,6 +70,9 @@ public protocol File: AnyObject, Sendable {
 }
 
 extension File {
+    /// Nothing is begun.
+    public func beginSync(_ range: Range<Int64>) {}
+
     /// Nothing is known.
     public func nextData(from offset: Int64) -> Int64? { offset }
 }

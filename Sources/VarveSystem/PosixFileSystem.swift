@@ -203,6 +203,10 @@ final class PosixFile: File {
         }
     }
 
+    func beginSync(_ range: Range<Int64>) {
+        _ = chw_begin_sync(descriptor, range.lowerBound, Int64(range.count))
+    }
+
     func sync() throws(SystemError) {
         guard fdatasync(descriptor) == 0 else { throw .last("fdatasync", path) }
     }

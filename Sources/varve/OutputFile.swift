@@ -7,6 +7,9 @@ final class OutputFile {
     private let path: String
     private let file: (any File)?
     private var offset: Int64 = 0
+    /// What is before it is on its way to the disk.
+    private var begun: Int64 = 0
+    private static let syncedAtOnce: Int64 = 8 << 20
     private static let files = PosixFileSystem()
 
     private var temporary: String { "\(path).tmp" }
@@ -21,6 +24,10 @@ final class OutputFile {
         guard let file else { return StandardStream.output.write(bytes.raw) }
         try file.write(bytes.raw, at: offset)
         offset += Int64(bytes.count)
+        if offset - begun >= Self.syncedAtOnce {
+            file.beginSync(begun..<offset)
+            begun = offset
+        }
     }
 
     private func finish() throws {
