@@ -48,8 +48,6 @@ final class Session {
                 "\(directory) is no data directory; start a node with varve serve --dir"
                     + " \(directory), or name another with --dir")
         }
-        // What is worked with here is gone when the command is: nothing needs to go back before.
-        ProcessMemory.keepFreedBlocks()
         do {
             var options = NodeOptions(directory: directory)
             options.keepsOnline = needsFeatures
