@@ -46,6 +46,7 @@ extension Node {
             return (candidate, online.current)
         }
         let diff = GenerationDiff(live.fold, candidate.fold)
+        try online.check()
         let radius = try BlastRadius(
             of: candidate, log, Reproduction(log, catalog.catalog, registry), registry.registry)
         if swap {

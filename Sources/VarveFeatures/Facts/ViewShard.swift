@@ -21,8 +21,14 @@ public struct ViewShard: Sendable {
     private(set) var texts = TextTable()
     /// Facts of all entities.
     public private(set) var factCount = 0
-    /// Memory of the entities' facts.
-    private var factBytes = 0
+    /// What the entities' facts take.
+    private var factBytes = FactBytes()
+    /// Where facts may be that are not in memory; nil while none ever left.
+    private var pages: (any FactPages)?
+    /// For each entity whether it was written or read since `hand` came by; empty without pages.
+    private var marks: [Bool] = []
+    /// The entity whose facts are looked at next when memory is short.
+    private var hand = 0
     /// One fact whose texts are being numbered; reused.
     private var scratch: [UInt64] = []
     /// The entities of facts that are being inserted; -1: not seen yet.
@@ -38,8 +44,11 @@ public struct ViewShard: Sendable {
     /// Memory, in bytes, as well as it can be told: capacities of all arrays.
     public var byteCount: Int {
         entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 8
-            + texts.byteCount + factBytes
+            + texts.byteCount + factBytes.memory + marks.capacity
     }
+
+    /// Facts that are on disk only, in bytes.
+    public var pagedByteCount: Int { factBytes.paged }
 
     /// The shard of a hash among 2^`bits`.
     public static func index(_ hash: UInt64, bits: Int) -> Int {
@@ -116,7 +125,8 @@ public struct ViewShard: Sendable {
     private mutating func insert(
         _ words: borrowing Span<UInt64>, _ number: Int, _ layout: FactLayout
     ) {
-        factBytes += entities[number].facts.insert(words, layout, texts)
+        if pages != nil { marks[number] = true }
+        entities[number].facts.insert(words, layout, texts, &factBytes)
         factCount += 1
     }
 
@@ -126,9 +136,12 @@ public struct ViewShard: Sendable {
         _ number: Int, eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
         _ plan: ViewPlan
     ) -> Bool? {
-        entities[number].facts.replace(
+        let change = entities[number].facts.replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
-            knownTime: knownTime, plan.layout, texts)
+            knownTime: knownTime, plan.layout, texts, &factBytes)
+        // Of facts that were lost, nothing is believed anyway.
+        if change == nil, let pages, !pages.isWhole { return false }
+        return change
     }
 
     /// The number of an entity, new or known.
@@ -143,6 +156,7 @@ public struct ViewShard: Sendable {
             Entity(
                 hash: hash, keyStart: UInt32(start), keyEnd: UInt32(keyBytes.count),
                 firstPosition: firstPosition, facts: EntityFacts()))
+        if pages != nil { marks.append(true) }
         place(entities.count, hash)
         return entities.count - 1
     }
@@ -244,7 +258,19 @@ extension ViewShard {
         }
         var evaluation = Evaluation(plan, visibility, later)
         let entities = entities.span
+        if entities[number].facts.open.isPagedOut {
+            // Once for all windows.
+            return facts(number).answer(features, &evaluation, texts, into: &values)
+        }
         entities[number].facts.answer(features, &evaluation, texts, into: &values)
+    }
+
+    /// A copy of an entity's facts, the newest of them in memory.
+    func facts(_ number: Int) -> EntityFacts {
+        var facts = entities[number].facts
+        var bytes = FactBytes()
+        facts.recallOpen(&bytes)
+        return facts
     }
 
     /// Whether any fact of an entity is visible.
@@ -253,7 +279,10 @@ extension ViewShard {
         _ later: LaterEnds.Reference?
     ) -> Bool {
         guard let number = find(key, hash) else { return false }
-        return entities.span[number].facts.isSeen(FactQuery(plan, visibility, later))
+        let query = FactQuery(plan, visibility, later)
+        let entities = entities.span
+        return entities[number].facts.open.isPagedOut
+            ? facts(number).isSeen(query) : entities[number].facts.isSeen(query)
     }
 }
 
@@ -261,6 +290,85 @@ extension ViewPlan.Computed {
     /// What a feature says of an entity that was never seen.
     var absent: FeatureValue {
         ValueList.absent(function, byCategory: categoryLane != nil)
+    }
+}
+
+// MARK: - Paging
+
+extension ViewShard {
+    /// Reads as `read` does, and keeps in memory what is likely to be read again.
+    public mutating func answer(
+        _ plan: ViewPlan, _ key: RawSpan?, _ hash: UInt64, _ features: borrowing Span<Int>,
+        _ visibility: Visibility, _ later: LaterEnds.Reference?,
+        into values: inout [FeatureValue]
+    ) {
+        guard let pages, let key, let number = find(key, hash) else {
+            return read(plan, key, hash, features, visibility, later, into: &values)
+        }
+        marks[number] = true
+        if entities[number].facts.open.isPagedOut {
+            entities[number].facts.recallOpen(&factBytes)
+        }
+        let before = pages.readCount
+        read(plan, key, hash, features, visibility, later, into: &values)
+        // Of this read or of another one meanwhile.
+        if pages.readCount == before { return }
+        entities[number].facts.recallWanted(&factBytes, atMost: Self.wantedBlocks)
+    }
+
+    /// Closed blocks that one read may bring back: the edges of some windows.
+    private static let wantedBlocks = 16
+    /// Facts that take less stay: their page's place would take as much.
+    private static let smallestPage = 256
+
+    /// Moves facts out of memory, until some bytes are free or every entity was looked at. Closed
+    /// blocks go first, whose tiles stay and nearly always say enough; the newest facts of an
+    /// entity go when it was neither written nor read since it was last looked at.
+    /// - Returns: the bytes freed.
+    /// - Throws: when the pages could not be written; all facts are where they were.
+    public mutating func evict(_ wanted: Int, to pages: any FactPages) throws -> Int {
+        if self.pages == nil {
+            self.pages = pages
+            marks = Array(repeating: false, count: entities.count)
+        }
+        var writer = ByteWriter()
+        var ends: [Int] = []
+        var leaving: [(entity: Int, block: Int, words: Int)] = []
+        var found = 0
+        var looked = 0
+        while looked < entities.count, found < wanted {
+            if hand >= entities.count { hand = 0 }
+            let number = hand
+            let last = entities[number].facts.closed.count
+            for block in 0...last where found < wanted && (block < last || !marks[number]) {
+                let facts = entities.span[number].facts.block(block)
+                let bytes = facts.evictableBytes
+                if bytes < Self.smallestPage { continue }
+                found += bytes
+                leaving.append((number, block, facts.hasPage ? 0 : facts.wordCount))
+                if !facts.hasPage {
+                    facts.write(to: &writer)
+                    ends.append(writer.count)
+                }
+            }
+            // An entity with more facts than are wanted is gone on with next time.
+            if found >= wanted { break }
+            marks[number] = false
+            hand += 1
+            looked += 1
+        }
+        let written = ends.isEmpty ? [] : try pages.write(writer.bytes, ends: ends)
+        let before = factBytes.memory
+        var next = 0
+        for (number, block, words) in leaving {
+            var page: PagedFacts?
+            if words > 0 {
+                page = PagedFacts(written[next], in: pages, wordCount: words)
+                next += 1
+            }
+            entities[number].facts.evict(block, to: page, &factBytes)
+        }
+        return before - factBytes.memory
     }
 }
 
@@ -281,7 +389,7 @@ extension ViewShard {
         entities[number].facts = EntityFacts(
             words: words, replaced: replaced, layout, texts)
         factCount += count
-        factBytes += entities[number].facts.byteCount
+        factBytes += entities[number].facts.bytes
         return number
     }
 

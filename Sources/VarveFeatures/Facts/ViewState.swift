@@ -48,6 +48,19 @@ public struct ViewState: Sendable {
     /// Facts of all entities.
     public var factCount: Int { shards.reduce(0) { $0 + $1.factCount } }
 
+    /// Facts that are on disk only, in bytes.
+    public var pagedByteCount: Int { shards.reduce(0) { $0 + $1.pagedByteCount } }
+
+    /// Moves facts out of memory; see `ViewShard.evict`.
+    /// - Returns: the bytes freed.
+    public mutating func evict(_ wanted: Int, to pages: any FactPages) throws -> Int {
+        var freed = 0
+        for shard in shards.indices {
+            freed += try shards[shard].evict((wanted - freed) / (shards.count - shard), to: pages)
+        }
+        return freed
+    }
+
     /// Memory, in bytes, as well as it can be told.
     public var byteCount: Int { shards.reduce(ids.byteCount) { $0 + $1.byteCount } }
 
@@ -133,7 +146,7 @@ public struct ViewState: Sendable {
     /// The facts of an entity; nil when it was never seen.
     func facts(of key: EntityKey) -> EntityFacts? {
         let shard = shard(of: key)
-        return shard.find(key.bytes.raw, key.hash).map { shard.entities[$0].facts }
+        return shard.find(key.bytes.raw, key.hash).map { shard.facts($0) }
     }
 }
 

@@ -1,9 +1,11 @@
+import VarveProjections
 import VarveSystem
 
-/// Moves the node's memory into huge pages as it grows, a little at a time.
+/// Moves the node's memory into huge pages as it grows, a little at a time, and what reads brought
+/// back beyond the online store's limit out again.
 final class MemoryKeeper: Sendable {
     private let isStopping = Monitor(false)
-    private let thread: WorkerThread?
+    private let thread: WorkerThread
 
     /// How often it looks.
     private static let interval = Duration.seconds(1)
@@ -14,16 +16,16 @@ final class MemoryKeeper: Sendable {
     /// Pages that are moved already take less than this.
     private static let shortest = Duration.microseconds(100)
 
-    /// Starts its thread, unless the machine's owner wants no huge pages.
-    init() {
+    /// Starts its thread.
+    init(_ online: OnlineStore) {
         let (isStopping, pages) = (isStopping, HugePages())
-        if pages.areForbidden {
-            thread = nil
-            return
-        }
         thread = WorkerThread(name: "memory") {
+            // Its owner may want none.
+            let movesPages = !pages.areForbidden
             var known = 0
             while !Self.stops(isStopping, after: Self.interval) {
+                online.keepWithinMemory()
+                if !movesPages { continue }
                 let resident = pages.residentBytes
                 // What shrank may grow again into other pages.
                 known = min(known, resident)
@@ -48,6 +50,6 @@ final class MemoryKeeper: Sendable {
     func stop() {
         isStopping.withLock { $0 = true }
         isStopping.wakeAll()
-        thread?.join()
+        thread.join()
     }
 }

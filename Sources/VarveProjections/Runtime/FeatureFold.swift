@@ -113,34 +113,52 @@ extension FeatureFold {
 
 extension FeatureFold {
     /// Writes the views for a snapshot.
-    public func write(to writer: inout ByteWriter) {
-        for view in views { view.write(to: &writer) }
-        writer.integer(UInt32(unreadable.count))
-        for (stream, unreadable) in unreadable.sorted(by: { $0.key < $1.key }) {
-            for text in [stream, unreadable.reason] { writer.value(.string(text)) }
-            writer.integer(Int64(unreadable.count))
-            writer.integer(unreadable.position.value)
+    public func write<Failure>(to pieces: inout PieceWriter<Failure>) throws(Failure) {
+        for view in views { try view.write(to: &pieces) }
+        try pieces.item { writer in
+            writer.integer(UInt32(unreadable.count))
+            for (stream, unreadable) in unreadable.sorted(by: { $0.key < $1.key }) {
+                for text in [stream, unreadable.reason] { writer.value(.string(text)) }
+                writer.integer(Int64(unreadable.count))
+                writer.integer(unreadable.position.value)
+            }
         }
     }
 
     /// Reads what `write` wrote under the same definitions.
+    /// - Parameter memory: keeps the views within a limit on the way.
     public init(
-        _ definitions: Definitions, shardBits: Int = 0, reading reader: inout ByteReader
-    ) throws(ByteError) {
+        _ definitions: Definitions, shardBits: Int = 0, reading pieces: inout PieceReader,
+        memory: FactMemory? = nil
+    ) throws {
         self.init(definitions)
+        var others = 0
         for index in views.indices {
+            var restored = 0
             views[index] = try ViewState(
-                views[index].plan, shardBits: shardBits, reading: &reader)
+                views[index].plan, shardBits: shardBits, reading: &pieces
+            ) { view in
+                restored += 1
+                if restored % Self.entitiesBetweenLooks == 0 {
+                    memory?.keep(&view, beside: others)
+                }
+            }
+            others += views[index].byteCount
         }
-        for _ in 0..<(try reader.integer(UInt32.self)) {
-            guard case .string(let stream) = try reader.value(),
-                case .string(let reason) = try reader.value()
-            else { throw .invalidUTF8(at: reader.offset) }
-            let count = Int(try reader.integer(Int64.self))
-            router.unreadable[stream] = .init(
-                count: count, position: Position(try reader.integer()), reason: reason)
+        try pieces.item { reader throws(ByteError) in
+            for _ in 0..<(try reader.integer(UInt32.self)) {
+                guard case .string(let stream) = try reader.value(),
+                    case .string(let reason) = try reader.value()
+                else { throw .invalidUTF8(at: reader.offset) }
+                let count = Int(try reader.integer(Int64.self))
+                router.unreadable[stream] = .init(
+                    count: count, position: Position(try reader.integer()), reason: reason)
+            }
         }
     }
+
+    /// Entities that are restored before memory is looked at again.
+    private static let entitiesBetweenLooks = 1024
 }
 
 extension FeatureFold {
@@ -157,16 +175,17 @@ extension FeatureFold {
     /// - Parameter shardBits: for views that are folded anew.
     public init(
         _ definitions: Definitions, shardBits: Int = 0, reusing old: FeatureFold, log: Log,
-        upTo end: Position
+        upTo end: Position, options: FoldOptions = FoldOptions()
     ) throws {
         try self.init(
-            definitions, shardBits: shardBits, reusing: old, prepared: nil, log: log, upTo: end)
+            definitions, shardBits: shardBits, reusing: old, prepared: nil, log: log, upTo: end,
+            options: options)
     }
 
     /// - Parameter prepared: taken instead of the start of the log where it is what is missing.
     init(
         _ definitions: Definitions, shardBits: Int, reusing old: FeatureFold, prepared: Prepared?,
-        log: Log, upTo end: Position
+        log: Log, upTo end: Position, options: FoldOptions
     ) throws {
         self.init(definitions, shardBits: shardBits)
         var missing: [ViewDefinition] = []
@@ -190,7 +209,7 @@ extension FeatureFold {
         if let prepared, prepared.position <= end, prepared.fold.isFold(of: fresh.definitions) {
             (fresh, start) = (prepared.fold, prepared.position)
         }
-        try fresh.fold(log, from: start, upTo: end)
+        try fresh.fold(log, from: start, upTo: end, options: options)
         for (view, state) in zip(missing, fresh.views) {
             if let index = index(ofView: view.name) { views[index] = state }
         }

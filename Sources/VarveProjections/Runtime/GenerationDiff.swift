@@ -80,11 +80,7 @@ public struct GenerationDiff: Sendable {
 
     /// The same definition over the same bytes of state gives the same answers.
     private static func isSame(_ before: ViewState, _ after: ViewState) -> Bool {
-        guard before.plan.view == after.plan.view else { return false }
-        var (left, right) = (ByteWriter(), ByteWriter())
-        before.write(to: &left)
-        after.write(to: &right)
-        return left.bytes == right.bytes
+        before.plan.view == after.plan.view && before.digest == after.digest
     }
 
     private static func keys(_ before: ViewState, _ after: ViewState) -> [EntityKey] {

@@ -89,6 +89,7 @@ final class ShardedFold: Sendable {
                 router.note(worker.router.unreadable)
             }
             take(workers.prefix(pieces.count).map(\.facts))
+            options.memory?.keep(views)
         }
         frames.removeAll()
         for index in workers.indices {

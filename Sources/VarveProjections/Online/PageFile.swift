@@ -1,0 +1,161 @@
+import Synchronization
+import VarveBytes
+import VarveFeatures
+import VarveSystem
+
+/// Pages of facts in a file without a name, which is gone with the process: it holds nothing that
+/// is not in the log.
+///
+///     [ page | unused ] [ page | unused ] ...      places of a class all have the same size
+///
+/// Four classes for each doubling: at most a fifth of a place is unused, and one that was given up
+/// fits every other page of its class.
+final class PageFile: FactPages {
+    private struct Space {
+        /// Made when the first page is written.
+        var file: (any File)?
+        var end: Int64 = 0
+        /// Places that were given up, by class.
+        var free: [[Int64]] = []
+    }
+
+    private let directory: String
+    private let files: any FileSystem
+    private let space = Monitor(Space())
+    private let reads = Atomic(0)
+    private let isDamaged = Atomic(false)
+    private let damage = Monitor<String?>(nil)
+
+    /// - Parameter directory: where the file has a name until it is open.
+    init(in directory: String, _ files: any FileSystem) {
+        self.directory = directory
+        self.files = files
+    }
+
+    private func file() throws(SystemError) -> any File {
+        try space.withLock { space throws(SystemError) in
+            if let file = space.file { return file }
+            try files.createDirectory(directory)
+            let path = "\(directory)/pages"
+            let file = try files.open(path, .create)
+            try files.remove(path)
+            space.file = file
+            return file
+        }
+    }
+
+    var isWhole: Bool { !isDamaged.load(ordering: .acquiring) }
+
+    var readCount: Int { reads.load(ordering: .relaxed) }
+
+    /// Why a page could not be read; nil while that never happened.
+    var problem: String? { isWhole ? nil : damage.withLock { $0 } }
+
+    /// Size of the file, bytes.
+    var byteCount: Int64 { space.withLock { $0.end } }
+
+    func write(_ bytes: [UInt8], ends: [Int]) throws -> [FactPage] {
+        var pages: [FactPage] = []
+        pages.reserveCapacity(ends.count)
+        do {
+            var start = 0
+            for end in ends {
+                let page = bytes.raw.extracting(start..<end)
+                pages.append(
+                    FactPage(
+                        offset: take(end - start), byteCount: end - start,
+                        checksum: CRC32C.checksum(page)))
+                start = end
+            }
+            try write(bytes, pages)
+        } catch {
+            for page in pages { free(page) }
+            throw error
+        }
+        return pages
+    }
+
+    /// One call of the kernel for places that follow each other.
+    private func write(_ bytes: [UInt8], _ pages: [FactPage]) throws(SystemError) {
+        let file = try file()
+        var run: [UInt8] = []
+        var place: Int64 = 0
+        var start = 0
+        for page in pages {
+            if !run.isEmpty, page.offset != place + Int64(run.count) {
+                try file.write(run.raw, at: place)
+                run.removeAll(keepingCapacity: true)
+            }
+            if run.isEmpty { place = page.offset }
+            run.append(copying: bytes.raw.extracting(start..<start + page.byteCount))
+            let unused = PageClass.size(PageClass.of(page.byteCount)) - page.byteCount
+            run.append(contentsOf: repeatElement(0, count: unused))
+            start += page.byteCount
+        }
+        if !run.isEmpty { try file.write(run.raw, at: place) }
+    }
+
+    func read(_ page: FactPage) -> [UInt8]? {
+        reads.wrappingAdd(1, ordering: .relaxed)
+        var bytes = [UInt8](repeating: 0, count: page.byteCount)
+        do {
+            let file = try file()
+            let count = try file.read(page.byteCount, at: page.offset, into: &bytes, start: 0)
+            if count == page.byteCount, CRC32C.checksum(bytes.raw) == page.checksum {
+                return bytes
+            }
+            note("\(page.byteCount) bytes at \(page.offset) are not what was written")
+        } catch {
+            note("\(error)")
+        }
+        return nil
+    }
+
+    private func note(_ reason: String) {
+        damage.withLock { damage in
+            damage =
+                damage ?? """
+                facts that were moved out of memory, to a file in \(directory), cannot be read \
+                back: \(reason); the log has them all: restart the node
+                """
+        }
+        isDamaged.store(true, ordering: .releasing)
+    }
+
+    func free(_ page: FactPage) {
+        space.withLock { space in
+            let number = PageClass.of(page.byteCount)
+            while space.free.count <= number { space.free.append([]) }
+            space.free[number].append(page.offset)
+        }
+    }
+
+    private func take(_ byteCount: Int) -> Int64 {
+        space.withLock { space in
+            let number = PageClass.of(byteCount)
+            if number < space.free.count, let place = space.free[number].popLast() {
+                return place
+            }
+            defer { space.end += Int64(PageClass.size(number)) }
+            return space.end
+        }
+    }
+}
+
+/// Sizes of places: 4, 5, 6 and 7 times a power of two.
+enum PageClass {
+    /// The smallest one, bytes.
+    private static let smallest = 256
+
+    /// The class of the smallest place that has room.
+    static func of(_ byteCount: Int) -> Int {
+        if byteCount <= smallest { return 0 }
+        // A place of 4 * 2^n units of 64 bytes and more, less one so that full ones fit.
+        let units = (byteCount - 1) / (smallest / 4)
+        let shift = Int.bitWidth - 3 - units.leadingZeroBitCount
+        return 4 * shift + (units >> shift - 4) + 1
+    }
+
+    /// The size of a class's places, bytes.
+    static func size(_ number: Int) -> Int { (smallest / 4) * (4 + number % 4) << (number / 4) }
+}
