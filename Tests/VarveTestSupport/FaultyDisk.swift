@@ -11,6 +11,8 @@ public final class FaultyDisk: FileSystem {
         case full
         /// Nothing becomes durable.
         case sync
+        /// Nothing can be read.
+        case unreadable
     }
 
     public let fault = Mutex(Fault.none)
@@ -46,7 +48,11 @@ private final class FaultyFile: File {
     func read(_ count: Int, at offset: Int64, into buffer: inout [UInt8], start: Int)
         throws(SystemError) -> Int
     {
-        try file.read(count, at: offset, into: &buffer, start: start)
+        if disk.fault.withLock({ $0 == .unreadable }) {
+            throw SystemError(
+                operation: "pread", subject: path, code: SystemError.inputOutputCode)
+        }
+        return try file.read(count, at: offset, into: &buffer, start: start)
     }
     func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError) {
         if try offset + Int64(bytes.byteCount) > file.size() { try check("pwrite") }
