@@ -6,17 +6,12 @@ import VarveSystem
 /// Pages of facts in a file without a name, which is gone with the process: it holds nothing that
 /// is not in the log.
 ///
-///     [ page | unused ] [ page | unused ] ...      places of a class all have the same size
-///
-/// Four classes for each doubling: at most a fifth of a place is unused, and one that was given up
-/// fits every other page of its class.
+///     [ page | unused ] [ page | unused ] ...      see `PagePlaces`
 final class PageFile: FactPages {
     private struct Space {
         /// Made when the first page is written.
         var file: (any File)?
-        var end: Int64 = 0
-        /// Places that were given up, by class.
-        var free: [[Int64]] = []
+        var places = PagePlaces()
     }
 
     private let directory: String
@@ -52,7 +47,7 @@ final class PageFile: FactPages {
     var problem: String? { isWhole ? nil : damage.withLock { $0 } }
 
     /// Size of the file, bytes.
-    var byteCount: Int64 { space.withLock { $0.end } }
+    var byteCount: Int64 { space.withLock { $0.places.end } }
 
     func write(_ bytes: [UInt8], ends: [Int]) throws -> [FactPage] {
         var pages: [FactPage] = []
@@ -63,7 +58,7 @@ final class PageFile: FactPages {
                 let page = bytes.raw.extracting(start..<end)
                 pages.append(
                     FactPage(
-                        offset: take(end - start), byteCount: end - start,
+                        offset: space.withLock { $0.places.take(end - start) }, byteCount: end - start,
                         checksum: CRC32C.checksum(page)))
                 start = end
             }
@@ -88,7 +83,7 @@ final class PageFile: FactPages {
             }
             if run.isEmpty { place = page.offset }
             run.append(copying: bytes.raw.extracting(start..<start + page.byteCount))
-            let unused = PageClass.size(PageClass.of(page.byteCount)) - page.byteCount
+            let unused = PagePlaces.length(page.byteCount) - page.byteCount
             run.append(contentsOf: repeatElement(0, count: unused))
             start += page.byteCount
         }
@@ -123,39 +118,6 @@ final class PageFile: FactPages {
     }
 
     func free(_ page: FactPage) {
-        space.withLock { space in
-            let number = PageClass.of(page.byteCount)
-            while space.free.count <= number { space.free.append([]) }
-            space.free[number].append(page.offset)
-        }
+        space.withLock { $0.places.give(page.offset, page.byteCount) }
     }
-
-    private func take(_ byteCount: Int) -> Int64 {
-        space.withLock { space in
-            let number = PageClass.of(byteCount)
-            if number < space.free.count, let place = space.free[number].popLast() {
-                return place
-            }
-            defer { space.end += Int64(PageClass.size(number)) }
-            return space.end
-        }
-    }
-}
-
-/// Sizes of places: 4, 5, 6 and 7 times a power of two.
-enum PageClass {
-    /// The smallest one, bytes.
-    private static let smallest = 256
-
-    /// The class of the smallest place that has room.
-    static func of(_ byteCount: Int) -> Int {
-        if byteCount <= smallest { return 0 }
-        // A place of 4 * 2^n units of 64 bytes and more, less one so that full ones fit.
-        let units = (byteCount - 1) / (smallest / 4)
-        let shift = Int.bitWidth - 3 - units.leadingZeroBitCount
-        return 4 * shift + (units >> shift - 4) + 1
-    }
-
-    /// The size of a class's places, bytes.
-    static func size(_ number: Int) -> Int { (smallest / 4) * (4 + number % 4) << (number / 4) }
 }

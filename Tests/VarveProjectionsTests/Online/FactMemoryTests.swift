@@ -147,6 +147,8 @@ import VarveTestSupport
         try log.append(rows, to: "s")
         running.settle()
         #expect(running.pagedBytes > 0)
+        let online = running.online
+        try running.projector.perform { try online.save() }
         let before = try PosixFileSystem().contents(of: "\(log.root.path)/online/1/state.snapshot")
         disk.fault.withLock { $0 = .unreadable }
         let reader = running.online.reader

@@ -7,24 +7,6 @@ import VarveSystem
 import VarveTestSupport
 
 @Suite struct PageFileTests {
-    @Test func `a place has room for its page, and at most a fifth of it is unused`() {
-        var last = 0
-        for count in 1..<20_000 {
-            let number = PageClass.of(count)
-            #expect(PageClass.size(number) >= count)
-            #expect(number == 0 || PageClass.size(number - 1) < count, "\(count)")
-            #expect(number == 0 || (PageClass.size(number) - count) * 5 <= PageClass.size(number))
-            #expect(number >= last)
-            last = number
-        }
-        for shift in 15..<40 {
-            for count in [1 << shift - 1, 1 << shift, 1 << shift + 1] {
-                let number = PageClass.of(count)
-                #expect(PageClass.size(number) >= count && PageClass.size(number - 1) < count)
-            }
-        }
-    }
-
     /// Pages written and given up in random order, against what was written.
     @Test(arguments: 0..<4 as Range<UInt64>)
     func `pages read back as they were written, wherever there was room`(seed: UInt64) throws {
@@ -43,14 +25,15 @@ import VarveTestSupport
             for page in pages { ends.append((ends.last ?? 0) + page.count) }
             let places = try file.write(pages.flatMap(\.self), ends: ends)
             known += zip(places, pages).map { ($0, $1) }
-            written += pages.reduce(0) { $0 + PageClass.size(PageClass.of($1.count)) }
+            written += pages.reduce(0) { $0 + PagePlaces.length($1.count) }
             while known.count > 25 {
                 file.free(known.remove(at: generator.below(known.count)).page)
             }
             for (page, bytes) in known { #expect(file.read(page) == bytes, "seed \(seed)") }
         }
         #expect(file.isWhole && file.problem == nil)
-        #expect(Int(file.byteCount) < written / 2, "places are used again")
+        #expect(written > 400_000)
+        #expect(file.byteCount == 1 << 26, "places are used again")
         #expect(try PosixFileSystem().list(directory.path) == [], "the file has no name")
     }
 
@@ -78,10 +61,10 @@ import VarveTestSupport
         for _ in 0..<3 {
             #expect(throws: SystemError.self) { _ = try file.write([1, 2, 3, 4], ends: [1, 4]) }
         }
-        #expect(file.byteCount == 512 && file.isWhole)
+        #expect(file.isWhole)
         disk.fault.withLock { $0 = .none }
         let pages = try file.write([1, 2, 3, 4], ends: [1, 4])
         #expect(pages.map { file.read($0) } == [[1], [2, 3, 4]])
-        #expect(file.byteCount == 512)
+        #expect(pages.map(\.offset).sorted() == [0, 256])
     }
 }
