@@ -9,7 +9,7 @@ final class MemoryKeeper: Sendable {
 
     /// How often it looks.
     private static let interval = Duration.seconds(1)
-    /// Growth that is worth looking through all of memory.
+    /// Growth, or memory that became free, that is worth looking through all of memory.
     private static let growth = 32 << 20
     /// It rests for this many times as long as it worked: reads wait while their page moves.
     private static let restFactor = 9
@@ -22,9 +22,13 @@ final class MemoryKeeper: Sendable {
         thread = WorkerThread(name: "memory") {
             // Its owner may want none.
             let movesPages = !pages.areForbidden
-            var known = 0
+            var (known, freed) = (0, 0)
             while !Self.stops(isStopping, after: Self.interval) {
-                online.keepWithinMemory()
+                freed += online.keepWithinMemory()
+                if freed >= Self.growth {
+                    ProcessMemory.giveBack()
+                    freed = 0
+                }
                 if !movesPages { continue }
                 let resident = pages.residentBytes
                 // What shrank may grow again into other pages.

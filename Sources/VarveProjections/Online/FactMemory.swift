@@ -1,3 +1,4 @@
+import Synchronization
 import VarveBytes
 import VarveFeatures
 public import VarveSystem
@@ -28,6 +29,7 @@ public final class FactMemory: Sendable {
     private let limit: Int?
     private let pages: PageFile
     private let state = Monitor(State())
+    private let freed = Atomic(0)
 
     /// Facts that leave a shard before others may read it again, bytes.
     private static let atOnce = 128 << 10
@@ -88,6 +90,10 @@ public final class FactMemory: Sendable {
         view = changed
     }
 
+    /// Bytes that were freed since this was last asked: scattered over the heap, they stay the
+    /// process's until they are given back.
+    func takeFreed() -> Int { freed.exchange(0, ordering: .relaxed) }
+
     private func begin(_ total: Int) -> Bool {
         state.withLock { state in
             if state.isAtWork || total <= state.threshold { return false }
@@ -102,6 +108,7 @@ public final class FactMemory: Sendable {
         var (left, unmoved) = (total, String?.none)
         do {
             left = try work(pages)
+            freed.wrappingAdd(total - left, ordering: .relaxed)
         } catch {
             unmoved = "\(error)"
         }

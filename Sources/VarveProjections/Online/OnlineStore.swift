@@ -198,7 +198,11 @@ public final class OnlineStore: Projection {
     public func check() throws(LostFacts) { try options.memory?.check() }
 
     /// Moves facts out of memory if they take more than they may; reads bring some back.
-    public func keepWithinMemory() { state.keepWithinMemory() }
+    /// - Returns: bytes that were freed since the last call, by whomever.
+    public func keepWithinMemory() -> Int {
+        state.keepWithinMemory()
+        return options.memory?.takeFreed() ?? 0
+    }
 
     /// What was moved out of memory; nil without a limit.
     public var memory: FactMemory.Status? { options.memory?.status }

@@ -84,7 +84,7 @@ import VarveTestSupport
                 }
             }
             // Reads brought some back.
-            running.online.keepWithinMemory()
+            _ = running.online.keepWithinMemory()
             try reader.check()
             // A rebuild lives under the limit, too.
             let rebuilt = try running.online.rebuild()
