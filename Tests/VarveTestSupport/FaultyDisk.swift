@@ -5,14 +5,14 @@ public import VarveSystem
 /// The kernel's file system, on a disk that fails when a test wants it to.
 public final class FaultyDisk: FileSystem {
     /// What is wrong with the disk.
-    public enum Fault: Sendable {
+    public enum Fault: Sendable, Equatable {
         case none
         /// No file can grow.
         case full
         /// Nothing becomes durable.
         case sync
-        /// Nothing can be read.
-        case unreadable
+        /// Files with this in their path cannot be read.
+        case unreadable(String)
     }
 
     public let fault = Mutex(Fault.none)
@@ -48,7 +48,7 @@ private final class FaultyFile: File {
     func read(_ count: Int, at offset: Int64, into buffer: inout [UInt8], start: Int)
         throws(SystemError) -> Int
     {
-        if disk.fault.withLock({ $0 == .unreadable }) {
+        if case .unreadable(let part) = disk.fault.withLock({ $0 }), path.contains(part) {
             throw SystemError(
                 operation: "pread", subject: path, code: SystemError.inputOutputCode)
         }

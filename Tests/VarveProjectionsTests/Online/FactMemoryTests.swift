@@ -150,7 +150,7 @@ import VarveTestSupport
         let online = running.online
         try running.projector.perform { try online.save() }
         let before = try PosixFileSystem().contents(of: "\(log.root.path)/online/1/state.snapshot")
-        disk.fault.withLock { $0 = .unreadable }
+        disk.fault.withLock { $0 = .unreadable("/spill/") }
         let reader = running.online.reader
         for key in 0..<9 { _ = reader.read(view: 0, EntityKey([.string("\(key)")]), at: .distantFuture) }
         let error = #expect(throws: LostFacts.self) { try reader.check() }
