@@ -46,9 +46,9 @@ extension Node {
             return (candidate, online.current)
         }
         let diff = GenerationDiff(live.fold, candidate.fold)
-        try online.check()
         let radius = try BlastRadius(
             of: candidate, log, Reproduction(log, catalog.catalog, registry), registry.registry)
+        try online.check()
         if swap {
             let node = self
             try projector.perform {

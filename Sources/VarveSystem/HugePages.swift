@@ -14,7 +14,8 @@ public struct HugePages: Sendable {
 
     /// Whether the machine's owner wants none.
     public var areForbidden: Bool {
-        KernelFile.text("/sys/kernel/mm/transparent_hugepage/enabled").map { $0.contains("[never]") } ?? true
+        let setting = KernelFile.text("/sys/kernel/mm/transparent_hugepage/enabled")
+        return setting.map { $0.contains("[never]") } ?? true
     }
 
     /// Bytes of the process that are in memory.

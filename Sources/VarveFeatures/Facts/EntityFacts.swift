@@ -199,13 +199,34 @@ extension EntityFacts {
     /// Takes those closed blocks back that readers wanted, unless they were many: a walk over all
     /// facts shall not push others out.
     mutating func recallWanted(_ bytes: inout FactBytes, atMost limit: Int) {
-        let wanted = closed.indices.filter { closed[$0].block.takeWanted() }
-        if wanted.count > limit { return }
+        let wanted = closed.indices.filter {
+            closed[$0].block.isPagedOut && closed[$0].block.isWanted
+        }
         for number in wanted {
+            if wanted.count > limit {
+                _ = closed[number].block.takeWanted()
+                continue
+            }
             let before = closed[number].bytes
             closed[number].recall()
             bytes += closed[number].bytes - before
         }
+    }
+
+    /// Has all facts back in memory.
+    mutating func recall() {
+        var bytes = FactBytes()
+        recallOpen(&bytes)
+        for number in closed.indices { closed[number].recall() }
+    }
+
+    /// Memory that a block would free by leaving it, the open one being the last, and whether it is
+    /// spared once since readers wanted it.
+    func evictableBytes(_ number: Int) -> (bytes: Int, isSpared: Bool) {
+        if number >= closed.count { return (open.evictableBytes, false) }
+        let blocks = closed.span
+        let bytes = blocks[number].block.evictableBytes
+        return (bytes, bytes > 0 && blocks[number].block.takeWanted())
     }
 
     /// A block, the open one being the last.

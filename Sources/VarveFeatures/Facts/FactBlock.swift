@@ -194,8 +194,11 @@ extension FactBlock {
         (words, replaced) = page.facts()
     }
 
-    /// Whether it is out of memory and was wanted there since this was last asked.
-    func takeWanted() -> Bool { isPagedOut && page?.takeWanted() ?? false }
+    /// Whether it was wanted while it was out of memory, and nobody took note of that since.
+    var isWanted: Bool { page?.isWanted ?? false }
+
+    /// The same; it is noted.
+    func takeWanted() -> Bool { page?.takeWanted() ?? false }
 }
 
 extension Span<UInt64> {

@@ -118,7 +118,7 @@ public struct FactIDs: Sendable {
     ) throws {
         var ids = FactIDs()
         let count = try pieces.count()
-        for _ in 0..<count { 
+        for _ in 0..<count {
             try pieces.item { reader throws(ByteError) in try ids.restore(&reader, place) }
         }
         self = ids

@@ -21,16 +21,18 @@ public protocol FactPages: AnyObject, Sendable {
     /// Whether every page that was ever read was what had been written.
     var isWhole: Bool { get }
 
-    /// Pages read so far.
-    var readCount: Int { get }
 }
 
-/// A page's place, its length in bytes and its checksum.
+/// Where a page is.
 public struct FactPage: Sendable, Equatable {
+    /// Of its first byte.
     public let offset: Int64
+    /// Its length.
     public let byteCount: Int
+    /// Of its bytes; which, is the business of whoever keeps pages.
     public let checksum: UInt32
 
+    /// A page at a place.
     public init(offset: Int64, byteCount: Int, checksum: UInt32) {
         self.offset = offset
         self.byteCount = byteCount
@@ -54,17 +56,34 @@ struct FactBytes: Sendable, Equatable {
     }
 }
 
+/// The pages of one shard.
+final class ShardPages: Sendable {
+    private let pages: any FactPages
+    private let wants = Atomic(0)
+
+    init(_ pages: any FactPages) { self.pages = pages }
+
+    /// How often facts were needed that only a page had.
+    var wantCount: Int { wants.load(ordering: .relaxed) }
+
+    var areWhole: Bool { pages.isWhole }
+
+    fileprivate func want() { wants.wrappingAdd(1, ordering: .relaxed) }
+    fileprivate func read(_ page: FactPage) -> [UInt8]? { pages.read(page) }
+    fileprivate func free(_ page: FactPage) { pages.free(page) }
+}
+
 /// A block's facts on a page. All copies of the block share it; the last one gives its place up.
 ///
 ///     words | replaced times          little-endian, 64 bits each
 final class PagedFacts: Sendable {
-    private let pages: any FactPages
+    private let pages: ShardPages
     private let page: FactPage
     let wordCount: Int
     /// Set by whoever needed the facts while only the page had them.
-    private let isWanted = Atomic(false)
+    private let wanted = Atomic(false)
 
-    init(_ page: FactPage, in pages: any FactPages, wordCount: Int) {
+    init(_ page: FactPage, in pages: ShardPages, wordCount: Int) {
         self.page = page
         self.pages = pages
         self.wordCount = wordCount
@@ -98,14 +117,18 @@ final class PagedFacts: Sendable {
 
     /// The same for whoever would want them in memory.
     func wantedFacts() -> (words: [UInt64], replaced: [Int64]) {
-        isWanted.store(true, ordering: .relaxed)
+        wanted.store(true, ordering: .relaxed)
+        pages.want()
         return facts()
     }
 
-    /// Whether they were wanted since this was last asked.
+    /// Whether they were wanted, and nobody took note of that since.
+    var isWanted: Bool { wanted.load(ordering: .relaxed) }
+
+    /// The same; it is noted.
     func takeWanted() -> Bool {
-        guard isWanted.load(ordering: .relaxed) else { return false }
-        isWanted.store(false, ordering: .relaxed)
+        guard isWanted else { return false }
+        wanted.store(false, ordering: .relaxed)
         return true
     }
 }

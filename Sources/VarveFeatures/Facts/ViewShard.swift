@@ -13,7 +13,7 @@ public struct ViewShard: Sendable {
         var facts: EntityFacts
     }
 
-    private(set) var entities: [Entity] = []
+    var entities: [Entity] = []
     private var keyBytes: [UInt8] = []
     /// Open addressing: the upper half of a hash, which nearly always tells whether it is the one
     /// that is looked for, over an entity's number plus one; 0 is free.
@@ -22,13 +22,9 @@ public struct ViewShard: Sendable {
     /// Facts of all entities.
     public private(set) var factCount = 0
     /// What the entities' facts take.
-    private var factBytes = FactBytes()
-    /// Where facts may be that are not in memory; nil while none ever left.
-    private var pages: (any FactPages)?
-    /// For each entity whether it was written or read since `hand` came by; empty without pages.
-    private var marks: [Bool] = []
-    /// The entity whose facts are looked at next when memory is short.
-    private var hand = 0
+    var factBytes = FactBytes()
+    /// What of them is where; nil while none ever left memory.
+    var paging: Paging?
     /// One fact whose texts are being numbered; reused.
     private var scratch: [UInt64] = []
     /// The entities of facts that are being inserted; -1: not seen yet.
@@ -44,11 +40,15 @@ public struct ViewShard: Sendable {
     /// Memory, in bytes, as well as it can be told: capacities of all arrays.
     public var byteCount: Int {
         entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 8
-            + texts.byteCount + factBytes.memory + marks.capacity
+            + texts.byteCount + factBytes.memory
+            + (paging?.marks.capacity ?? 0)
     }
 
     /// Facts that are on disk only, in bytes.
     public var pagedByteCount: Int { factBytes.paged }
+
+    /// Memory of the entities' facts, in bytes.
+    public var factByteCount: Int { factBytes.memory }
 
     /// The shard of a hash among 2^`bits`.
     public static func index(_ hash: UInt64, bits: Int) -> Int {
@@ -125,7 +125,7 @@ public struct ViewShard: Sendable {
     private mutating func insert(
         _ words: borrowing Span<UInt64>, _ number: Int, _ layout: FactLayout
     ) {
-        if pages != nil { marks[number] = true }
+        paging?.marks[number] = true
         entities[number].facts.insert(words, layout, texts, &factBytes)
         factCount += 1
     }
@@ -140,7 +140,7 @@ public struct ViewShard: Sendable {
             eventTime: eventTime, position: position, byPosition: byPosition,
             knownTime: knownTime, plan.layout, texts, &factBytes)
         // Of facts that were lost, nothing is believed anyway.
-        if change == nil, let pages, !pages.isWhole { return false }
+        if change == nil, let paging, !paging.pages.areWhole { return false }
         return change
     }
 
@@ -156,7 +156,7 @@ public struct ViewShard: Sendable {
             Entity(
                 hash: hash, keyStart: UInt32(start), keyEnd: UInt32(keyBytes.count),
                 firstPosition: firstPosition, facts: EntityFacts()))
-        if pages != nil { marks.append(true) }
+        paging?.marks.append(true)
         place(entities.count, hash)
         return entities.count - 1
     }
@@ -293,85 +293,6 @@ extension ViewPlan.Computed {
     }
 }
 
-// MARK: - Paging
-
-extension ViewShard {
-    /// Reads as `read` does, and keeps in memory what is likely to be read again.
-    public mutating func answer(
-        _ plan: ViewPlan, _ key: RawSpan?, _ hash: UInt64, _ features: borrowing Span<Int>,
-        _ visibility: Visibility, _ later: LaterEnds.Reference?,
-        into values: inout [FeatureValue]
-    ) {
-        guard let pages, let key, let number = find(key, hash) else {
-            return read(plan, key, hash, features, visibility, later, into: &values)
-        }
-        marks[number] = true
-        if entities[number].facts.open.isPagedOut {
-            entities[number].facts.recallOpen(&factBytes)
-        }
-        let before = pages.readCount
-        read(plan, key, hash, features, visibility, later, into: &values)
-        // Of this read or of another one meanwhile.
-        if pages.readCount == before { return }
-        entities[number].facts.recallWanted(&factBytes, atMost: Self.wantedBlocks)
-    }
-
-    /// Closed blocks that one read may bring back: the edges of some windows.
-    private static let wantedBlocks = 16
-    /// Facts that take less stay: their page's place would take as much.
-    private static let smallestPage = 256
-
-    /// Moves facts out of memory, until some bytes are free or every entity was looked at. Closed
-    /// blocks go first, whose tiles stay and nearly always say enough; the newest facts of an
-    /// entity go when it was neither written nor read since it was last looked at.
-    /// - Returns: the bytes freed.
-    /// - Throws: when the pages could not be written; all facts are where they were.
-    public mutating func evict(_ wanted: Int, to pages: any FactPages) throws -> Int {
-        if self.pages == nil {
-            self.pages = pages
-            marks = Array(repeating: false, count: entities.count)
-        }
-        var writer = ByteWriter()
-        var ends: [Int] = []
-        var leaving: [(entity: Int, block: Int, words: Int)] = []
-        var found = 0
-        var looked = 0
-        while looked < entities.count, found < wanted {
-            if hand >= entities.count { hand = 0 }
-            let number = hand
-            let last = entities[number].facts.closed.count
-            for block in 0...last where found < wanted && (block < last || !marks[number]) {
-                let facts = entities.span[number].facts.block(block)
-                let bytes = facts.evictableBytes
-                if bytes < Self.smallestPage { continue }
-                found += bytes
-                leaving.append((number, block, facts.hasPage ? 0 : facts.wordCount))
-                if !facts.hasPage {
-                    facts.write(to: &writer)
-                    ends.append(writer.count)
-                }
-            }
-            // An entity with more facts than are wanted is gone on with next time.
-            if found >= wanted { break }
-            marks[number] = false
-            hand += 1
-            looked += 1
-        }
-        let written = ends.isEmpty ? [] : try pages.write(writer.bytes, ends: ends)
-        let before = factBytes.memory
-        var next = 0
-        for (number, block, words) in leaving {
-            var page: PagedFacts?
-            if words > 0 {
-                page = PagedFacts(written[next], in: pages, wordCount: words)
-                next += 1
-            }
-            entities[number].facts.evict(block, to: page, &factBytes)
-        }
-        return before - factBytes.memory
-    }
-}
-
 // MARK: - Snapshots
 
 extension ViewShard {
@@ -388,10 +309,24 @@ extension ViewShard {
         let number = entity(of: key, KeyHash.hash(key), firstPosition: first)
         entities[number].facts = EntityFacts(
             words: words, replaced: replaced, layout, texts)
+        // Others may have been read meanwhile.
+        paging?.marks[number] = false
         factCount += count
         factBytes += entities[number].facts.bytes
         return number
     }
 
     mutating func number(of text: String) -> UInt64 { texts.number(of: text) }
+
+    /// A shard with one entity at most, all of whose facts are in memory.
+    func narrowed(to key: RawSpan, _ hash: UInt64) -> ViewShard {
+        var narrow = ViewShard()
+        guard let number = find(key, hash) else { return narrow }
+        narrow.texts = texts
+        let entity = narrow.entity(
+            of: key, hash, firstPosition: entities[number].firstPosition)
+        narrow.entities[entity].facts = entities[number].facts
+        narrow.entities[entity].facts.recall()
+        return narrow
+    }
 }

@@ -49,28 +49,29 @@ extension ViewState {
     }
 
     /// Reads what `write` wrote under the same plan.
-    /// - Parameter progress: called after each entity: facts may have to leave memory.
+    /// - Parameter progress: called after each entity with its number of facts: some may have to
+    ///   leave memory.
     public init(
         _ plan: ViewPlan, shardBits: Int = 0, reading pieces: inout PieceReader,
-        progress: (inout ViewState) -> Void = { _ in }
+        progress: (inout ViewState, Int) -> Void = { _, _ in }
     ) throws {
         self.init(plan, shardBits: shardBits)
         var texts: [String] = [""]
         let count = try pieces.count()
         var places: [(shard: Int, number: Int)] = []
         for _ in 0..<count {
-            let place = try pieces.item { reader throws(ByteError) in
+            let restored = try pieces.item { reader throws(ByteError) in
                 try restoreEntity(&reader, &texts)
             }
-            places.append(place)
-            progress(&self)
+            places.append((restored.shard, restored.number))
+            progress(&self, restored.facts)
         }
         let found = places
         ids = try FactIDs(reading: &pieces) { found.indices.contains($0) ? found[$0] : nil }
     }
 
     private mutating func restoreEntity(_ reader: inout ByteReader, _ texts: inout [String])
-        throws(ByteError) -> (shard: Int, number: Int)
+        throws(ByteError) -> (shard: Int, number: Int, facts: Int)
     {
         let layout = plan.layout
         let length = try reader.checked(
@@ -85,7 +86,7 @@ extension ViewState {
         let shard = ViewShard.index(KeyHash.hash(key.raw), bits: shards.count.trailingZeroBitCount)
         let count = try reader.checked(
             Int64(try reader.integer(UInt32.self)), atMost: reader.remaining / 24)
-        let isReplaced = try reader.integer(UInt8.self) == 1
+        let isReplaced = try reader.checked(Int64(try reader.integer(UInt8.self)), atMost: 1) == 1
         var words = try reader.words(count * layout.stride)
         let replaced = isReplaced
             ? try reader.words(2 * count).map { Int64(bitPattern: $0) } : []
@@ -100,7 +101,7 @@ extension ViewState {
             }
         }
         let number = shards[shard].restore(key: key.raw, words: words, replaced: replaced, plan)
-        return (shard, number)
+        return (shard, number, count)
     }
 }
 

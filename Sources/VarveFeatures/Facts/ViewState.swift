@@ -51,14 +51,19 @@ public struct ViewState: Sendable {
     /// Facts that are on disk only, in bytes.
     public var pagedByteCount: Int { shards.reduce(0) { $0 + $1.pagedByteCount } }
 
-    /// Moves facts out of memory; see `ViewShard.evict`.
-    /// - Returns: the bytes freed.
-    public mutating func evict(_ wanted: Int, to pages: any FactPages) throws -> Int {
-        var freed = 0
-        for shard in shards.indices {
-            freed += try shards[shard].evict((wanted - freed) / (shards.count - shard), to: pages)
-        }
-        return freed
+    /// Moves facts of a shard out of memory; see `ViewShard.evict`.
+    public mutating func evict(
+        _ wanted: Int, fromShard shard: Int, to pages: any FactPages
+    ) throws -> ViewShard.Eviction {
+        try shards[shard].evict(wanted, to: pages)
+    }
+
+    /// The same state for whoever asks for one entity again and again: its facts are in memory,
+    /// others need not be there at all.
+    public func narrowed(to key: EntityKey) -> ViewState {
+        if pagedByteCount == 0 { return self }
+        let narrow = shard(of: key).narrowed(to: key.bytes.raw, key.hash)
+        return ViewState(plan, shards: [narrow], ids: ids)
     }
 
     /// Memory, in bytes, as well as it can be told.

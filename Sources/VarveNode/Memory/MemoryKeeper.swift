@@ -23,12 +23,14 @@ final class MemoryKeeper: Sendable {
             // Its owner may want none.
             let movesPages = !pages.areForbidden
             var (known, freed) = (0, 0)
-            while !Self.stops(isStopping, after: Self.interval) {
+            func keep() {
                 freed += online.keepWithinMemory()
-                if freed >= Self.growth {
-                    ProcessMemory.giveBack()
-                    freed = 0
-                }
+                if freed < Self.growth { return }
+                ProcessMemory.giveBack()
+                freed = 0
+            }
+            while !Self.stops(isStopping, after: Self.interval) {
+                keep()
                 if !movesPages { continue }
                 let resident = pages.residentBytes
                 // What shrank may grow again into other pages.
@@ -40,6 +42,7 @@ final class MemoryKeeper: Sendable {
                     pages.collapse(address)
                     let took = start.duration(to: .now)
                     if took < Self.shortest { continue }
+                    keep()
                     if Self.stops(isStopping, after: took * Self.restFactor) { return }
                 }
             }

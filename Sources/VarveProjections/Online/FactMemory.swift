@@ -19,16 +19,15 @@ public final class FactMemory: Sendable {
         public let unmoved: String?
     }
 
-    private struct State {
-        var isAtWork = false
+    /// What is known of some views that are watched.
+    struct Watch: Sendable {
+        fileprivate var isAtWork = false
         /// More memory than this is needed for another try, where all that could be moved was.
-        var threshold = 0
-        var unmoved: String?
+        fileprivate var threshold = 0
     }
 
     private let limit: Int?
     private let pages: PageFile
-    private let state = Monitor(State())
     private let freed = Atomic(0)
 
     /// Facts that leave a shard before others may read it again, bytes.
@@ -38,7 +37,7 @@ public final class FactMemory: Sendable {
     private static let part = 16
 
     /// - Parameters:
-    ///   - limit: bytes of memory that views may take; nil: as many as they like.
+    ///   - limit: bytes of memory that the views of one state may take; nil: as many as they like.
     ///   - directory: where the file is.
     public init(limit: Int? = nil, directory: String, _ files: any FileSystem) {
         self.limit = limit
@@ -47,8 +46,7 @@ public final class FactMemory: Sendable {
 
     /// How it is doing.
     public var status: Status {
-        Status(
-            limit: limit, fileBytes: pages.byteCount, unmoved: state.withLock { $0.unmoved })
+        Status(limit: limit, fileBytes: pages.byteCount, unmoved: pages.writeProblem)
     }
 
     /// To be called after views were read or changed, before anybody is told.
@@ -57,65 +55,74 @@ public final class FactMemory: Sendable {
         if let reason = pages.problem { throw LostFacts(reason: reason) }
     }
 
+    /// Bytes that were freed since this was last asked: scattered over the heap, they stay the
+    /// process's until they are given back.
+    func takeFreed() -> Int { freed.exchange(0, ordering: .relaxed) }
+
     /// Moves facts of some views out when they take more memory than they may. What cannot be moved
     /// stays, with the reason in `status`.
-    func keep(_ views: [LiveView]) {
-        guard let limit else { return }
-        let total = views.reduce(0) { $0 + $1.byteCount }
-        guard total > limit, begin(total) else { return }
-        let wanted = total - limit + limit / Self.part
-        end(total) { pages in
-            for view in views {
-                try view.evict(
-                    Int(Double(wanted) * Double(view.byteCount) / Double(total)), to: pages,
-                    atOnce: Self.atOnce)
+    func keep(_ views: [LiveView], _ watch: Monitor<Watch>) {
+        let places = views.flatMap { view in (0..<view.shardCount).map { (view, $0) } }
+        keep(watch, total: { views.reduce(0) { $0 + $1.byteCount } }) { wanted in
+            try free(wanted, weights: { places.map { $0.factByteCount(ofShard: $1) } }) {
+                try places[$0].0.evict($1, fromShard: places[$0].1, to: pages)
             }
-            return views.reduce(0) { $0 + $1.byteCount }
         }
     }
 
     /// The same for a view that is being restored.
     /// - Parameter others: bytes of memory that other views take.
-    func keep(_ view: inout ViewState, beside others: Int) {
-        guard let limit else { return }
-        let total = view.byteCount + others
-        guard total > limit, begin(total) else { return }
-        var changed = view
-        // One reference, so that nothing is copied.
-        view = ViewState(view.plan)
-        end(total) { pages in
-            _ = try changed.evict(total - limit + limit / Self.part, to: pages)
-            return changed.byteCount + others
+    func keep(_ view: inout ViewState, beside others: Int, _ watch: Monitor<Watch>) {
+        keep(watch, total: { view.byteCount + others }) { wanted in
+            try free(wanted, weights: { view.shards.map(\.factByteCount) }) {
+                try view.evict($1, fromShard: $0, to: pages)
+            }
         }
-        view = changed
     }
 
-    /// Bytes that were freed since this was last asked: scattered over the heap, they stay the
-    /// process's until they are given back.
-    func takeFreed() -> Int { freed.exchange(0, ordering: .relaxed) }
-
-    private func begin(_ total: Int) -> Bool {
-        state.withLock { state in
-            if state.isAtWork || total <= state.threshold { return false }
-            state.isAtWork = true
+    private func keep(
+        _ watch: Monitor<Watch>, total: () -> Int, _ free: (_ wanted: Int) throws -> Void
+    ) {
+        guard let limit else { return }
+        let before = total()
+        let begins = before > limit && watch.withLock { watch in
+            if watch.isAtWork || before <= watch.threshold { return false }
+            watch.isAtWork = true
             return true
         }
+        guard begins else { return }
+        // What could not be written is told by the file.
+        try? free(before - limit + limit / Self.part)
+        let left = total()
+        freed.wrappingAdd(max(0, before - left), ordering: .relaxed)
+        watch.withLock { watch in
+            watch.isAtWork = false
+            watch.threshold = left > limit ? left + limit / Self.part : 0
+        }
     }
 
-    /// - Parameter work: answers the bytes of memory that are taken afterwards.
-    private func end(_ total: Int, _ work: (PageFile) throws -> Int) {
-        guard let limit else { return }
-        var (left, unmoved) = (total, String?.none)
-        do {
-            left = try work(pages)
-            freed.wrappingAdd(total - left, ordering: .relaxed)
-        } catch {
-            unmoved = "\(error)"
-        }
-        state.withLock { state in
-            state.isAtWork = false
-            state.threshold = left > limit ? left + limit / Self.part : 0
-            state.unmoved = unmoved
+    /// Has each shard free its share of some bytes, by what its facts take; what is missing then is
+    /// shared out once more.
+    private func free(
+        _ wanted: Int, weights: () -> [Int],
+        evict: (_ shard: Int, _ wanted: Int) throws -> ViewShard.Eviction
+    ) throws {
+        var left = wanted
+        for _ in 0..<2 {
+            let weights = weights()
+            let (goal, total) = (Double(left), Double(weights.reduce(0, +)))
+            for (shard, weight) in weights.enumerated() where weight > 0 && left > 0 {
+                var share = Int((goal * Double(weight) / total).rounded(.up))
+                // Those that were used lately are spared once; the hand begins anywhere.
+                var rounds = 0
+                while share > 0, rounds < 3 {
+                    let eviction = try evict(shard, min(share, Self.atOnce))
+                    share -= eviction.bytes
+                    left -= eviction.bytes
+                    rounds += eviction.rounds
+                }
+            }
+            if left <= 0 { return }
         }
     }
 }

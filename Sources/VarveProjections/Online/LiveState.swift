@@ -40,7 +40,7 @@ final class LiveState: Sendable {
     func check() throws(LostFacts) { try memory?.check() }
 
     /// Moves facts out of memory if they take more than they may.
-    func keepWithinMemory() { memory?.keep(views) }
+    func keepWithinMemory() { fold.keepWithinMemory() }
 
     var unreadable: [String: RecordReader.Unreadable] { fold.unreadable }
 

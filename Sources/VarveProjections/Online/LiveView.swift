@@ -153,22 +153,14 @@ final class LiveView: Sendable {
     /// Bytes of memory.
     var byteCount: Int { size.bytes }
 
-    /// Moves facts out of memory, of each shard its share; see `ViewShard.evict`.
-    /// - Parameter limit: bytes that leave under one hold of a shard's lock.
-    func evict(_ wanted: Int, to pages: any FactPages, atOnce limit: Int) throws {
-        for shard in shards {
-            var left = wanted / shards.count
-            var isSecondRound = false
-            while left > 0 {
-                let freed = try shard.withLock { try $0.evict(min(left, limit), to: pages) }
-                // Those that were used lately are left out once.
-                if freed <= 0 {
-                    if isSecondRound { break }
-                    isSecondRound = true
-                }
-                left -= freed
-            }
-        }
+    /// Memory of a shard's facts, bytes.
+    func factByteCount(ofShard shard: Int) -> Int { shards[shard].withLock { $0.factByteCount } }
+
+    /// Moves facts of a shard out of memory; see `ViewShard.evict`.
+    func evict(
+        _ wanted: Int, fromShard shard: Int, to pages: any FactPages
+    ) throws -> ViewShard.Eviction {
+        try shards[shard].withLock { try $0.evict(wanted, to: pages) }
     }
 }
 

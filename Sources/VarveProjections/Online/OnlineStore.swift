@@ -182,6 +182,7 @@ public final class OnlineStore: Projection {
     public func save() throws { try save(current) }
 
     private func save(_ state: State) throws {
+        try check()
         guard let root else { return }
         let snapshot = SnapshotFile(
             codeVersion: Self.codeVersion, position: state.position.value,
@@ -204,7 +205,7 @@ public final class OnlineStore: Projection {
         return options.memory?.takeFreed() ?? 0
     }
 
-    /// What was moved out of memory; nil without a limit.
+    /// What was moved out of memory; nil where nothing looks after that.
     public var memory: FactMemory.Status? { options.memory?.status }
 
     /// Folds a new generation from the start of the log, with the definitions in force.

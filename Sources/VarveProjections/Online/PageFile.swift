@@ -17,9 +17,9 @@ final class PageFile: FactPages {
     private let directory: String
     private let files: any FileSystem
     private let space = Monitor(Space())
-    private let reads = Atomic(0)
     private let isDamaged = Atomic(false)
     private let damage = Monitor<String?>(nil)
+    private let unwritten = Monitor<String?>(nil)
 
     /// - Parameter directory: where the file has a name until it is open.
     init(in directory: String, _ files: any FileSystem) {
@@ -41,10 +41,11 @@ final class PageFile: FactPages {
 
     var isWhole: Bool { !isDamaged.load(ordering: .acquiring) }
 
-    var readCount: Int { reads.load(ordering: .relaxed) }
-
     /// Why a page could not be read; nil while that never happened.
     var problem: String? { isWhole ? nil : damage.withLock { $0 } }
+
+    /// Why pages could not be written when they last should have been; nil when they were.
+    var writeProblem: String? { unwritten.withLock { $0 } }
 
     /// Size of the file, bytes.
     var byteCount: Int64 { space.withLock { $0.places.end } }
@@ -55,18 +56,20 @@ final class PageFile: FactPages {
         do {
             var start = 0
             for end in ends {
-                let page = bytes.raw.extracting(start..<end)
+                let count = end - start
                 pages.append(
                     FactPage(
-                        offset: space.withLock { $0.places.take(end - start) }, byteCount: end - start,
-                        checksum: CRC32C.checksum(page)))
+                        offset: space.withLock { $0.places.take(count) }, byteCount: count,
+                        checksum: CRC32C.checksum(bytes.raw.extracting(start..<end))))
                 start = end
             }
             try write(bytes, pages)
         } catch {
             for page in pages { free(page) }
+            unwritten.withLock { $0 = "\(error)" }
             throw error
         }
+        unwritten.withLock { $0 = nil }
         return pages
     }
 
@@ -91,7 +94,6 @@ final class PageFile: FactPages {
     }
 
     func read(_ page: FactPage) -> [UInt8]? {
-        reads.wrappingAdd(1, ordering: .relaxed)
         var bytes = [UInt8](repeating: 0, count: page.byteCount)
         do {
             let file = try file()

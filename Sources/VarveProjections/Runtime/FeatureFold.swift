@@ -2,6 +2,7 @@ public import VarveBytes
 public import VarveFeatures
 import VarveFormats
 public import VarveLog
+import VarveSystem
 
 /// The fold of log frames into views, for a fixed set of definitions. The online store, training
 /// sets, rebuilds and audits are this one fold over different stretches of the log.
@@ -133,16 +134,18 @@ extension FeatureFold {
     ) throws {
         self.init(definitions)
         var others = 0
+        let watch = Monitor(FactMemory.Watch())
         for index in views.indices {
-            var restored = 0
+            var fresh = 0
             views[index] = try ViewState(
                 views[index].plan, shardBits: shardBits, reading: &pieces
-            ) { view in
-                restored += 1
-                if restored % Self.entitiesBetweenLooks == 0 {
-                    memory?.keep(&view, beside: others)
-                }
+            ) { view, facts in
+                fresh += facts
+                if fresh < Self.factsBetweenLooks { return }
+                fresh = 0
+                memory?.keep(&view, beside: others, watch)
             }
+            memory?.keep(&views[index], beside: others, watch)
             others += views[index].byteCount
         }
         try pieces.item { reader throws(ByteError) in
@@ -157,8 +160,8 @@ extension FeatureFold {
         }
     }
 
-    /// Entities that are restored before memory is looked at again.
-    private static let entitiesBetweenLooks = 1024
+    /// Facts that are restored before memory is looked at again.
+    private static let factsBetweenLooks = 8192
 }
 
 extension FeatureFold {

@@ -90,6 +90,8 @@ public struct GenerationDiff: Sendable {
     private static func compare(
         _ key: EntityKey, _ before: ViewState, _ feature: Int, _ after: ViewState, _ other: Int
     ) -> KeyDifference? {
+        // Each is asked many times.
+        let (before, after) = (before.narrowed(to: key), after.narrowed(to: key))
         // Before every fact the answers may differ too: no count is 0, no mean is none.
         let moments = [Int64.min] + merged(
             before.changes(ofFeature: feature, key), after.changes(ofFeature: other, key))

@@ -65,7 +65,20 @@ public struct SnapshotFile: Sendable, Equatable {
     ) throws {
         try files.createDirectory(directory)
         let temporary = "\(directory)/\(name).tmp"
-        let file = try files.open(temporary, .create)
+        do {
+            try write(to: try files.open(temporary, .create), state)
+        } catch {
+            // It may be as large as what there is no room for.
+            try? files.remove(temporary)
+            throw error
+        }
+        try files.rename(temporary, to: "\(directory)/\(name)")
+        try files.syncDirectory(directory)
+    }
+
+    private func write(
+        to file: any File, _ state: (inout PieceWriter<any Error>) throws -> Void
+    ) throws {
         let header = header
         let digest = SHA256.digest(header.raw)
         let target = Target(file: file, digest: digest)
@@ -76,8 +89,6 @@ public struct SnapshotFile: Sendable, Equatable {
         try pieces.finish()
         try target.piece(header.raw.extracting(0..<0))
         try file.sync()
-        try files.rename(temporary, to: "\(directory)/\(name)")
-        try files.syncDirectory(directory)
     }
 
     /// Where pieces go one after the other.
@@ -126,11 +137,12 @@ public struct SnapshotFile: Sendable, Equatable {
             header.raw.extracting(0..<8).equals(magic.raw)
         else { throw SnapshotError(path: path, reason: "it is no snapshot") }
         let found: UInt32 = header.raw.littleEndian(at: 8)
-        guard SHA256.digest(header.raw).bytes == digest, found == version else {
-            throw SnapshotError(
-                path: path,
-                reason: found == 1
-                    ? "it is a snapshot of format 1, expected \(version)" : "its header is damaged")
+        // Format 1 had no digest here.
+        guard found == 1 || SHA256.digest(header.raw).bytes == digest else {
+            throw SnapshotError(path: path, reason: "its header is damaged")
+        }
+        guard found == version else {
+            throw SnapshotError(path: path, reason: "it is of format \(found), expected \(version)")
         }
         return (
             SnapshotFile(
@@ -186,7 +198,9 @@ public struct SnapshotFile: Sendable, Equatable {
                 let found = try take(SnapshotFile.digestSize)
             else { throw cut(at: start) }
             digest = SnapshotFile.digest(after: digest, length, bytes.raw)
-            guard digest.bytes == found else { throw damaged("its piece at byte \(start) is damaged") }
+            guard digest.bytes == found else {
+                throw damaged("its piece at byte \(start) is damaged")
+            }
             if length > 0 { return bytes }
             isDone = true
             guard left == 0 else { throw damaged("\(left) bytes come after its end") }

@@ -18,7 +18,7 @@ let nodeCommands = [
             .init("advertise", "HOST", "what Kafka clients are told to connect to (default: host)"),
             .init(
                 "memory", "SIZE",
-                "such as 2GiB: facts beyond that nobody asks for go to a file (default: half of"
+                "such as 2GiB: facts beyond that nobody asks for go to a file (default: a third of"
                     + " the machine's)"),
             .init("no-auto-create", nil, "do not create streams that producers name"),
             .init(
@@ -68,7 +68,7 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     options.httpPort = try port(invocation, "http-port", options.httpPort)
     options.respPort = try port(invocation, "resp-port", options.respPort)
     options.createsStreams = !invocation.has("no-auto-create")
-    options.onlineMemory = try invocation.size("memory") ?? ProcessMemory.available / 2
+    options.onlineMemory = try invocation.size("memory") ?? ProcessMemory.available / 3
     let snapshots = SnapshotSchedule()
     let seconds = try invocation.integer(
         "snapshot-seconds", default: Int(snapshots.interval.components.seconds))
