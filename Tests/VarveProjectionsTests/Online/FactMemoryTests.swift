@@ -134,7 +134,7 @@ import VarveTestSupport
             running.settle()
             #expect(running.online.reader.size(ofView: 0).bytes <= limit, "round \(round)")
         }
-        #expect(running.online.reader.size(ofView: 0).pagedBytes > limit)
+        #expect(running.online.reader.size(ofView: 0).pagedBytes > limit / 2)
         let state = running.online.current
         let fold = try fresh(log, state)
         #expect(state.fold.bytes == fold.bytes)
