@@ -48,6 +48,7 @@ extension Node {
         let diff = GenerationDiff(live.fold, candidate.fold)
         let radius = try BlastRadius(
             of: candidate, log, Reproduction(log, catalog.catalog, registry), registry.registry)
+        try online.check()
         if swap {
             let node = self
             try projector.perform {

@@ -67,9 +67,12 @@ public final class Node: Sendable {
             registry = try RegistryProjection(
                 log, cache: "\(projections)/artifacts", files: files)
             // One that is not kept has no directory, stands at the start and follows nothing.
+            var fold = FoldOptions()
+            fold.memory = FactMemory(
+                limit: options.onlineMemory, directory: spillDirectory, files)
             online = try OnlineStore(
                 log, catalog, root: options.keepsOnline ? "\(projections)/online" : nil,
-                files: files)
+                files: files, options: fold)
             offline = try OfflineStore(log, catalog, root: "\(projections)/offline", files: files)
             monitoring = MonitoringProjection(registry)
             if options.keepsOnline { try monitoring.resume(log) }

@@ -23,6 +23,9 @@ public struct NodeOptions: Sendable {
     /// Whether the features that are served online are kept in memory. A process that only builds
     /// training sets needs none of them, and opens a directory without reading their snapshot.
     public var keepsOnline = true
+    /// Bytes of memory that the views' facts may take there before those that nobody asked for
+    /// lately go to a file; nil: as many as they like.
+    public var onlineMemory: Int?
     public var log = LogOptions()
     /// When projections are saved while records come.
     public var snapshots = SnapshotSchedule()

@@ -74,7 +74,7 @@ public final class NodeServer: Sendable {
             kafka.stop()
             throw error
         }
-        memory = MemoryKeeper()
+        memory = MemoryKeeper(node.online)
         retention = RetentionKeeper(node, every: options.retentionEvery, report: report)
         kafka.report(to: node.metrics)
         http.report(to: node.metrics)

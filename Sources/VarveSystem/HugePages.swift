@@ -9,25 +9,24 @@ public struct HugePages: Sendable {
     /// Smaller mappings are stacks, or not worth it.
     private static let smallest = 8 * size
 
-    private let files = PosixFileSystem()
-
     /// Nothing is moved yet.
     public init() {}
 
     /// Whether the machine's owner wants none.
     public var areForbidden: Bool {
-        text("/sys/kernel/mm/transparent_hugepage/enabled").map { $0.contains("[never]") } ?? true
+        let setting = KernelFile.text("/sys/kernel/mm/transparent_hugepage/enabled")
+        return setting.map { $0.contains("[never]") } ?? true
     }
 
     /// Bytes of the process that are in memory.
     public var residentBytes: Int {
-        let pages = text("/proc/self/statm")?.split(separator: " ").dropFirst().first
+        let pages = KernelFile.text("/proc/self/statm")?.split(separator: " ").dropFirst().first
         return pages.flatMap { Int($0) }.map { $0 * 4096 } ?? 0
     }
 
     /// The addresses of all huge pages that the heaps have room for.
     public var addresses: [UInt64] {
-        Self.heaps(text("/proc/self/maps") ?? "").flatMap { heap in
+        Self.heaps(KernelFile.text("/proc/self/maps") ?? "").flatMap { heap in
             stride(from: heap.lowerBound, to: heap.upperBound, by: Int(Self.size))
         }
     }
@@ -50,23 +49,5 @@ public struct HugePages: Sendable {
             let end = bounds[1] / size * size
             return first < end && end - first >= smallest ? first..<end : nil
         }
-    }
-
-    /// A file of the kernel's, whose size it does not tell.
-    private func text(_ path: String) -> String? {
-        var bytes = [UInt8](repeating: 0, count: 64 << 10)
-        var whole: [UInt8] = []
-        do {
-            let file = try files.open(path, .read)
-            while true {
-                let count = try file.read(
-                    bytes.count, at: Int64(whole.count), into: &bytes, start: 0)
-                if count == 0 { break }
-                whole += bytes[..<count]
-            }
-        } catch {
-            return nil
-        }
-        return String(decoding: whole, as: UTF8.self)
     }
 }

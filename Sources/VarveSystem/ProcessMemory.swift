@@ -1,4 +1,5 @@
 internal import CHardware
+internal import Glibc
 
 /// How the process holds on to memory that it has freed.
 public enum ProcessMemory {
@@ -12,4 +13,31 @@ public enum ProcessMemory {
     /// Gives memory that was freed back to the system, after work that took much of it on many
     /// threads: each leaves pages behind in an arena of its own, which other work may never touch.
     public static func giveBack() { chw_give_freed_pages_back() }
+
+    /// Memory that the process may have, bytes: the machine's, or less where its control group has
+    /// a limit.
+    public static var available: Int {
+        let machine = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+        let groups = KernelFile.text("/proc/self/cgroup") ?? ""
+        return limits(groups) { KernelFile.text("/sys/fs/cgroup\($0)/memory.max") }
+            .reduce(machine, min)
+    }
+
+    /// The limits of a process's control group and those above it.
+    /// - Parameters:
+    ///   - groups: a text as that of `/proc/PID/cgroup`, see cgroups(7).
+    ///   - read: a group's `memory.max`; nil when there is none.
+    static func limits(_ groups: String, _ read: (String) -> String?) -> [Int] {
+        let line = groups.split(separator: "\n").first { $0.hasPrefix("0::/") }
+        var group = line.map { String($0.dropFirst(3)) } ?? "/"
+        var limits: [Int] = []
+        while true {
+            if group.hasSuffix("/") { group.removeLast() }
+            if let text = read(group), let limit = Int(text.prefix { $0.isNumber }) {
+                limits.append(limit)
+            }
+            guard let slash = group.lastIndex(of: "/") else { return limits }
+            group = String(group[..<slash])
+        }
+    }
 }

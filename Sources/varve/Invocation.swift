@@ -78,6 +78,19 @@ struct Invocation: Sendable {
         return value
     }
 
+    /// A size such as `512MiB`, in bytes; nil without the option.
+    func size(_ name: String) throws(CommandError) -> Int? {
+        guard let text = value(name) else { return nil }
+        let units = ["": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40]
+        let digits = text.prefix { $0.isNumber }
+        guard let count = Int(digits), let shift = units[String(text.dropFirst(digits.count))],
+            (1...Int.max >> shift).contains(count)
+        else {
+            throw .usage("--\(name) is \(text), expected a size such as 512MiB or 2GiB")
+        }
+        return count << shift
+    }
+
     /// `NAME=VALUE` pairs of a repeatable option.
     func pairs(_ name: String) throws(CommandError) -> [(name: String, value: String)] {
         var pairs: [(String, String)] = []

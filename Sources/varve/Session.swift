@@ -51,6 +51,7 @@ final class Session {
         do {
             var options = NodeOptions(directory: directory)
             options.keepsOnline = needsFeatures
+            options.onlineMemory = ProcessMemory.available / 3
             let node = try Node(options)
             var progress: Progress?
             node.catchUp { reached, wanted in

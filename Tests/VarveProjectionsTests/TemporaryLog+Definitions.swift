@@ -58,9 +58,11 @@ enum Sample {
 extension FeatureFold {
     /// Its snapshot.
     var bytes: [UInt8] {
-        var writer = ByteWriter()
-        write(to: &writer)
-        return writer.bytes
+        var bytes: [UInt8] = []
+        var pieces = PieceWriter { (piece: RawSpan) throws(Never) in bytes.append(copying: piece) }
+        write(to: &pieces)
+        pieces.finish()
+        return bytes
     }
 }
 

@@ -5,12 +5,14 @@ public import VarveSystem
 /// The kernel's file system, on a disk that fails when a test wants it to.
 public final class FaultyDisk: FileSystem {
     /// What is wrong with the disk.
-    public enum Fault: Sendable {
+    public enum Fault: Sendable, Equatable {
         case none
         /// No file can grow.
         case full
         /// Nothing becomes durable.
         case sync
+        /// Files with this in their path cannot be read.
+        case unreadable(String)
     }
 
     public let fault = Mutex(Fault.none)
@@ -46,7 +48,11 @@ private final class FaultyFile: File {
     func read(_ count: Int, at offset: Int64, into buffer: inout [UInt8], start: Int)
         throws(SystemError) -> Int
     {
-        try file.read(count, at: offset, into: &buffer, start: start)
+        if case .unreadable(let part) = disk.fault.withLock({ $0 }), path.contains(part) {
+            throw SystemError(
+                operation: "pread", subject: path, code: SystemError.inputOutputCode)
+        }
+        return try file.read(count, at: offset, into: &buffer, start: start)
     }
     func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError) {
         if try offset + Int64(bytes.byteCount) > file.size() { try check("pwrite") }

@@ -75,11 +75,15 @@ class Node:
     def __init__(self, directory):
         self.directory = directory
 
+    def options(self):
+        return []
+
     def start(self):
         before = time.perf_counter()
         self.process = subprocess.Popen(
             [VARVE, "serve", "--json", "--dir", self.directory, "--kafka-port", "0",
-             "--http-port", "0", "--resp-port", "0"], stdout=subprocess.PIPE, text=True)
+             "--http-port", "0", "--resp-port", "0", *self.options()],
+            stdout=subprocess.PIPE, text=True)
         address = json.loads(self.process.stdout.readline())
         self.port = int(address["resp"].rsplit(":", 1)[1])
         self.http = address["http"]

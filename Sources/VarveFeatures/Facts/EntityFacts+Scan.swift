@@ -55,21 +55,23 @@ extension EntityFacts {
     ) {
         var left = limit
         var lower = range.upper
-        backwards(range, query) { number, words, replaced, indices in
+        backwards(range, query) { number, block, indices in
             if let number, query.sees(closed[number].tile) {
                 let mentions = closed[number].tile.lanes[query.laneNumber].mentions
-                if mentions < left, indices.count == words.count / query.stride {
+                if mentions < left, indices.count == block.count(query.stride) {
                     left -= mentions
                     lower = FactPlace(block: number, index: 0)
                     return true
                 }
             }
-            for index in indices.reversed() where left > 0 {
-                lower = FactPlace(block: number ?? closed.count, index: index)
-                if words.state(index * query.stride, query.laneNumber) != 0,
-                    query.isVisible(words, replaced, index)
-                {
-                    left -= 1
+            block.withFacts { words, replaced in
+                for index in indices.reversed() where left > 0 {
+                    lower = FactPlace(block: number ?? closed.count, index: index)
+                    if words.state(index * query.stride, query.laneNumber) != 0,
+                        query.isVisible(words, replaced, index)
+                    {
+                        left -= 1
+                    }
                 }
             }
             return left > 0
@@ -82,7 +84,7 @@ extension EntityFacts {
         _ range: FactRange, _ query: FactQuery, orNull: Bool = false
     ) -> SeenFact? {
         var found: SeenFact?
-        backwards(range, query) { number, words, replaced, indices in
+        backwards(range, query) { number, block, indices in
             if let number, query.sees(closed[number].tile) {
                 let blocks = closed.span
                 let lanes = blocks[number].tile.lanes.span
@@ -90,17 +92,19 @@ extension EntityFacts {
                     ? lanes[query.laneNumber].mentions : lanes[query.laneNumber].count
                 if count == 0 { return true }
             }
-            var index = indices.upperBound
-            while index > indices.lowerBound {
-                index -= 1
-                let state = words.state(index * query.stride, query.laneNumber)
-                guard state == FactState.present.rawValue || (orNull && state != 0),
-                    query.isVisible(words, replaced, index)
-                else { continue }
-                found = SeenFact(words, index * query.stride, query)
-                return false
+            return block.withFacts { words, replaced in
+                var index = indices.upperBound
+                while index > indices.lowerBound {
+                    index -= 1
+                    let state = words.state(index * query.stride, query.laneNumber)
+                    guard state == FactState.present.rawValue || (orNull && state != 0),
+                        query.isVisible(words, replaced, index)
+                    else { continue }
+                    found = SeenFact(words, index * query.stride, query)
+                    return false
+                }
+                return true
             }
-            return true
         }
         return found
     }
@@ -108,20 +112,19 @@ extension EntityFacts {
     /// The oldest fact with a value; nil when there is none.
     func oldest(_ range: FactRange, _ query: FactQuery) -> SeenFact? {
         var found: SeenFact?
-        forwards(range, query) { number, words, replaced, indices in
+        forwards(range, query) { number, block, indices in
             if let number, query.sees(closed[number].tile),
                 closed[number].tile.lanes[query.laneNumber].count == 0
             {
                 return true
             }
-            for index in indices
-            where words.state(index * query.stride, query.laneNumber) == FactState.present.rawValue
-                && query.isVisible(words, replaced, index)
-            {
-                found = SeenFact(words, index * query.stride, query)
-                return false
+            return block.withFacts { words, replaced in
+                for index in indices where query.hasValue(words, replaced, index) {
+                    found = SeenFact(words, index * query.stride, query)
+                    return false
+                }
+                return true
             }
-            return true
         }
         return found
     }
@@ -130,12 +133,14 @@ extension EntityFacts {
     func isSeen(_ query: FactQuery) -> Bool {
         var found = false
         let range = range(of: .lifetime, query)
-        backwards(range, query) { _, words, replaced, indices in
-            for index in indices where query.isVisible(words, replaced, index) {
-                found = true
-                return false
+        backwards(range, query) { _, block, indices in
+            block.withFacts { words, replaced in
+                for index in indices where query.isVisible(words, replaced, index) {
+                    found = true
+                    return false
+                }
+                return true
             }
-            return true
         }
         return found
     }
@@ -147,12 +152,14 @@ extension EntityFacts {
         let stride = query.stride
         let lane = query.laneNumber
         let word = query.lane.word
-        forwards(range, query) { _, words, replaced, indices in
-            for index in indices
-            where words.state(index * stride, lane) == FactState.present.rawValue
-                && query.isVisible(words, replaced, index)
-            {
-                body(word.map { words[index * stride + $0] } ?? 1)
+        forwards(range, query) { _, block, indices in
+            block.withFacts { words, replaced in
+                for index in indices
+                where words.state(index * stride, lane) == FactState.present.rawValue
+                    && query.isVisible(words, replaced, index)
+                {
+                    body(word.map { words[index * stride + $0] } ?? 1)
+                }
             }
             return true
         }
@@ -168,16 +175,18 @@ extension EntityFacts {
         let lane = query.laneNumber
         let word = query.lane.word
         let present = FactState.present.rawValue
-        forwards(range, query) { _, words, replaced, indices in
-            for index in indices
-            where words.state(index * stride, lane) == present
-                && query.isVisible(words, replaced, index)
-            {
-                let fact = index * stride
-                let found =
-                    words.state(fact, other) == present
-                    ? otherWord.map { words[fact + $0] } ?? 1 : nil
-                body(word.map { words[fact + $0] } ?? 1, found)
+        forwards(range, query) { _, block, indices in
+            block.withFacts { words, replaced in
+                for index in indices
+                where words.state(index * stride, lane) == present
+                    && query.isVisible(words, replaced, index)
+                {
+                    let fact = index * stride
+                    let found =
+                        words.state(fact, other) == present
+                        ? otherWord.map { words[fact + $0] } ?? 1 : nil
+                    body(word.map { words[fact + $0] } ?? 1, found)
+                }
             }
             return true
         }
@@ -186,12 +195,14 @@ extension EntityFacts {
     /// The words of the first visible values, in order.
     func oldest(_ limit: Int, _ range: FactRange, _ query: FactQuery) -> [UInt64] {
         var found: [UInt64] = []
-        forwards(range, query) { _, words, replaced, indices in
-            for index in indices where query.hasValue(words, replaced, index) {
-                found.append(query.lane.word.map { words[index * query.stride + $0] } ?? 1)
-                if found.count == limit { return false }
+        forwards(range, query) { _, block, indices in
+            block.withFacts { words, replaced in
+                for index in indices where query.hasValue(words, replaced, index) {
+                    found.append(query.lane.word.map { words[index * query.stride + $0] } ?? 1)
+                    if found.count == limit { return false }
+                }
+                return true
             }
-            return true
         }
         return found
     }
@@ -199,12 +210,14 @@ extension EntityFacts {
     /// The words of the last visible values, in order.
     func newest(_ limit: Int, _ range: FactRange, _ query: FactQuery) -> [UInt64] {
         var found: [UInt64] = []
-        backwards(range, query) { _, words, replaced, indices in
-            for index in indices.reversed() where query.hasValue(words, replaced, index) {
-                found.append(query.lane.word.map { words[index * query.stride + $0] } ?? 1)
-                if found.count == limit { return false }
+        backwards(range, query) { _, block, indices in
+            block.withFacts { words, replaced in
+                for index in indices.reversed() where query.hasValue(words, replaced, index) {
+                    found.append(query.lane.word.map { words[index * query.stride + $0] } ?? 1)
+                    if found.count == limit { return false }
+                }
+                return true
             }
-            return true
         }
         return found.reversed()
     }
@@ -235,8 +248,7 @@ extension EntityFacts {
                     continue
                 }
             }
-            let count = closed.span[number].block.count(query.stride)
-            add(closed.span[number].block, index..<count, query, texts, to: &tile)
+            add(closed.span[number].block, index..<Int.max, query, texts, to: &tile)
             number += 1
             index = 0
         }
@@ -248,33 +260,34 @@ extension EntityFacts {
         }
     }
 
+    /// - Parameter indices: those beyond the block's facts are none.
     private func add(
         _ block: borrowing FactBlock, _ indices: Range<Int>,
         _ query: FactQuery, _ texts: borrowing TextTable, to tile: inout LaneTile
     ) {
-        let words = block.words.span
-        let replaced = block.replaced.span
+        if indices.isEmpty { return }
         let lane = query.lane
         let laneNumber = query.laneNumber
         let stride = query.stride
-        for index in indices {
-            let fact = index * stride
-            guard words.state(fact, laneNumber) == FactState.present.rawValue,
-                query.isVisible(words, replaced, index)
-            else { continue }
-            if let word = lane.word {
-                tile.add(words[fact + word], lane, texts)
-            } else {
-                tile.add(1, lane, texts)
+        block.withFacts { words, replaced in
+            for index in indices.lowerBound..<min(indices.upperBound, words.count / stride) {
+                let fact = index * stride
+                guard words.state(fact, laneNumber) == FactState.present.rawValue,
+                    query.isVisible(words, replaced, index)
+                else { continue }
+                if let word = lane.word {
+                    tile.add(words[fact + word], lane, texts)
+                } else {
+                    tile.add(1, lane, texts)
+                }
             }
         }
     }
 
     // MARK: Block by block
 
-    private typealias Visit = (
-        _ closed: Int?, borrowing Span<UInt64>, borrowing Span<Int64>, Range<Int>
-    ) -> Bool
+    /// Told the number of a closed block, whose tile may say enough: facts may be on a disk.
+    private typealias Visit = (_ closed: Int?, borrowing FactBlock, Range<Int>) -> Bool
 
     /// Visits the range's blocks from the first on, until `visit` answers false.
     private func forwards(_ range: FactRange, _ query: FactQuery, _ visit: Visit) {
@@ -300,7 +313,7 @@ extension EntityFacts {
             let upper =
                 number == range.upper.block ? range.upper.index : block.count(stride)
             if lower >= upper { return true }
-            return visit(closed, block.words.span, block.replaced.span, lower..<upper)
+            return visit(closed, block, lower..<upper)
         }
         return number < closed.count ? show(closed.span[number].block, number) : show(open, nil)
     }

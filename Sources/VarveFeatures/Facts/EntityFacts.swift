@@ -50,10 +50,7 @@ struct EntityFacts: Sendable {
 
     /// A word at the end, where the next fact will be.
     @inline(__always)
-    var newestWord: Int64 {
-        let words = open.words.span
-        return words.isEmpty ? 0 : words.integer(words.count - 1)
-    }
+    var newestWord: Int64 { open.newestWord }
 
     /// Where the facts of the open block are, which nearly always are all of them.
     @inline(__always)
@@ -64,37 +61,42 @@ struct EntityFacts: Sendable {
         closed.reduce(open.count(stride)) { $0 + $1.block.count(stride) }
     }
 
-    /// Memory beside the structure itself, in bytes.
-    var byteCount: Int {
-        closed.reduce(open.byteCount) { $0 + $1.byteCount }
+    /// What it takes beside the structure itself.
+    var bytes: FactBytes {
+        var bytes = open.bytes
+        for block in closed { bytes += block.bytes }
+        return bytes
     }
 
     /// Adds a fact.
-    /// - Returns: bytes of memory by which it has grown.
+    /// - Parameter bytes: of which it keeps account.
     mutating func insert(
-        _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable
-    ) -> Int {
+        _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable,
+        _ bytes: inout FactBytes
+    ) {
         let time = fact.integer(FactLayout.eventTime)
         guard !closed.isEmpty, time < closed.span[closed.count - 1].lastTime else {
-            let before = open.byteCount
+            if open.isPagedOut { recallOpen(&bytes) }
+            bytes.memory -= open.byteCount
             open.insert(fact)
-            let grown = open.byteCount - before
-            if open.words.count < Self.blockSize * layout.stride { return grown }
+            bytes.memory += open.byteCount
+            if open.wordCount < Self.blockSize * layout.stride { return }
             close(layout, texts)
-            return grown + closed[closed.count - 1].tileByteCount
+            bytes.memory += closed[closed.count - 1].tileByteCount
+            return
         }
         // Records come in order of position: among equal event times the new one is the last.
         let number = firstClosed { $0 > time }
-        let before = closed[number].byteCount
+        let before = closed[number].bytes
         closed[number].insert(fact, layout, texts)
         groups[number / Self.groupSize].insert(fact, layout, texts)
         if closed[number].block.count(layout.stride) >= 2 * Self.blockSize {
             let rest = closed[number].split(layout, texts)
+            bytes += rest.bytes
             closed.insert(rest, at: number + 1)
             regroup(from: number / Self.groupSize, layout, texts)
-            return closed[number].byteCount + closed[number + 1].byteCount - before
         }
-        return closed[number].byteCount - before
+        bytes += closed[number].bytes - before
     }
 
     private mutating func close(_ layout: FactLayout, _ texts: borrowing TextTable) {
@@ -120,27 +122,33 @@ struct EntityFacts: Sendable {
     }
 
     /// Ends the fact at (event time, position) from a later record on.
+    /// - Parameter bytes: of which it keeps account.
     /// - Returns: whether that changed anything; nil when it is not here.
     mutating func replace(
         eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
-        _ layout: FactLayout, _ texts: borrowing TextTable
+        _ layout: FactLayout, _ texts: borrowing TextTable, _ bytes: inout FactBytes
     ) -> Bool? {
         // Facts of one event time may lie in several blocks, in order of position.
         var (number, high) = (0, closed.count)
         while number < high {
             let middle = (number + high) / 2
             let blocks = closed.span
-            if blocks[middle].block.last(layout.stride) < (eventTime, position) {
+            if (blocks[middle].lastTime, blocks[middle].lastPosition) < (eventTime, position) {
                 number = middle + 1
             } else {
                 high = middle
             }
         }
         guard number < closed.count else {
+            let before = open.bytes
+            defer { bytes += open.bytes - before }
+            open.recall()
             return open.replace(
                 eventTime: eventTime, position: position, byPosition: byPosition,
                 knownTime: knownTime, layout.stride)
         }
+        let before = closed[number].bytes
+        defer { bytes += closed[number].bytes - before }
         let change = closed[number].replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
             knownTime: knownTime, layout, texts)
@@ -175,5 +183,68 @@ struct EntityFacts: Sendable {
     func forEachBlock(_ body: (borrowing FactBlock) -> Void) {
         for number in closed.indices { body(closed[number].block) }
         if !open.isEmpty { body(open) }
+    }
+}
+
+// MARK: - Paging
+
+extension EntityFacts {
+    /// Has the facts of the open block back in memory.
+    mutating func recallOpen(_ bytes: inout FactBytes) {
+        let before = open.bytes
+        open.recall()
+        bytes += open.bytes - before
+    }
+
+    /// Takes those closed blocks back that readers wanted, unless they were many: a walk over all
+    /// facts shall not push others out.
+    mutating func recallWanted(_ bytes: inout FactBytes, atMost limit: Int) {
+        let wanted = closed.indices.filter {
+            closed[$0].block.isPagedOut && closed[$0].block.isWanted
+        }
+        for number in wanted {
+            if wanted.count > limit {
+                _ = closed[number].block.takeWanted()
+                continue
+            }
+            let before = closed[number].bytes
+            closed[number].recall()
+            bytes += closed[number].bytes - before
+        }
+    }
+
+    /// Has all facts back in memory.
+    mutating func recall() {
+        var bytes = FactBytes()
+        recallOpen(&bytes)
+        for number in closed.indices { closed[number].recall() }
+    }
+
+    /// Memory that a block would free by leaving it, the open one being the last, and whether it is
+    /// spared once since readers wanted it.
+    func evictableBytes(_ number: Int) -> (bytes: Int, isSpared: Bool) {
+        if number >= closed.count { return (open.evictableBytes, false) }
+        let blocks = closed.span
+        let bytes = blocks[number].block.evictableBytes
+        return (bytes, bytes > 0 && blocks[number].block.takeWanted())
+    }
+
+    /// A block, the open one being the last.
+    func block(_ number: Int) -> FactBlock {
+        number < closed.count ? closed[number].block : open
+    }
+
+    /// Has a block leave memory.
+    /// - Parameter page: see `FactBlock.leave`.
+    mutating func evict(_ number: Int, to page: PagedFacts?, _ bytes: inout FactBytes) {
+        guard number < closed.count else {
+            let before = open.bytes
+            open.leave(to: page)
+            bytes += open.bytes - before
+            return
+        }
+        let before = closed[number].bytes
+        closed[number].leave(to: page)
+        bytes += closed[number].bytes - before
     }
 }

@@ -56,7 +56,7 @@ extension ViewShard {
     ) -> Explanation? {
         guard let number = find(key, hash) else { return nil }
         var evaluation = Evaluation(plan, visibility, later)
-        let facts = entities[number].facts
+        let facts = facts(number)
         let value = evaluation.value(feature, facts, texts)
         let query = FactQuery(plan, visibility, later)
         return facts.explain(plan, feature, query, value, texts, limit: limit)
@@ -77,8 +77,9 @@ extension EntityFacts {
         var missed: [(fact: Explanation.Fact, distance: UInt64)] = []
         var number = 0
         forEachBlock { block in
-            let words = block.words.span
-            let replaced = block.replaced.span
+            let content = block.facts
+            let words = content.words.span
+            let replaced = content.replaced.span
             for index in 0..<block.count(query.stride) {
                 let fact = index * query.stride
                 let time = words.integer(fact + FactLayout.eventTime)

@@ -86,53 +86,65 @@ public struct FactIDs: Sendable {
         body(newest)
     }
 
-    func write(to writer: inout ByteWriter, entity: (_ shard: Int, _ number: Int) -> UInt32) {
+    func write<Failure>(
+        to pieces: inout PieceWriter<Failure>, entity: (_ shard: Int, _ number: Int) -> UInt32
+    ) throws(Failure) {
         // Ids have no order of their own: that of their first facts is the same everywhere.
         let ids = newest.map { id, fact in (id: id, first: older[id]?.first ?? fact.place) }
             .sorted { $0.first.position < $1.first.position }
-        writer.integer(UInt32(ids.count))
+        try pieces.item { $0.integer(UInt32(ids.count)) }
         for (id, _) in ids {
-            writer.value(id)
-            writer.integer(UInt32(1 + (older[id]?.count ?? 0)))
-            forEach(id) { place in
-                writer.integer(entity(place.shard, place.entity))
-                writer.integer(place.eventTime)
-                writer.integer(place.position)
-            }
-            writer.integer(newest[id]?.knownTime ?? 0)
-            let ends = lists[id].map { later.lists[$0] } ?? []
-            writer.integer(UInt32(ends.count))
-            for end in ends {
-                writer.integer(end.position)
-                writer.integer(end.knownTime)
+            try pieces.item { writer in
+                writer.value(id)
+                writer.integer(UInt32(1 + (older[id]?.count ?? 0)))
+                forEach(id) { place in
+                    writer.integer(entity(place.shard, place.entity))
+                    writer.integer(place.eventTime)
+                    writer.integer(place.position)
+                }
+                writer.integer(newest[id]?.knownTime ?? 0)
+                let ends = lists[id].map { later.lists[$0] } ?? []
+                writer.integer(UInt32(ends.count))
+                for end in ends {
+                    writer.integer(end.position)
+                    writer.integer(end.knownTime)
+                }
             }
         }
     }
 
     init(
-        reading reader: inout ByteReader, place: (Int) -> (shard: Int, number: Int)?
+        reading pieces: inout PieceReader, place: (Int) -> (shard: Int, number: Int)?
+    ) throws {
+        var ids = FactIDs()
+        let count = try pieces.count()
+        for _ in 0..<count {
+            try pieces.item { reader throws(ByteError) in try ids.restore(&reader, place) }
+        }
+        self = ids
+    }
+
+    private mutating func restore(
+        _ reader: inout ByteReader, _ place: (Int) -> (shard: Int, number: Int)?
     ) throws(ByteError) {
+        let id = try reader.value()
         for _ in 0..<(try reader.integer(UInt32.self)) {
-            let id = try reader.value()
-            for _ in 0..<(try reader.integer(UInt32.self)) {
-                let entity = try reader.integer(UInt32.self)
-                guard let found = place(Int(entity)) else {
-                    throw .lengthOutOfRange(
-                        at: reader.offset, value: Int64(entity), limit: Int.max)
-                }
-                add(
-                    id,
-                    Place(
-                        shard: found.shard, entity: found.number,
-                        eventTime: try reader.integer(), position: try reader.integer()),
-                    knownTime: 0)
+            let entity = try reader.integer(UInt32.self)
+            guard let found = place(Int(entity)) else {
+                throw .lengthOutOfRange(at: reader.offset, value: Int64(entity), limit: Int.max)
             }
-            newest[id]?.knownTime = try reader.integer()
-            for _ in 0..<(try reader.integer(UInt32.self)) {
-                let end = LaterEnds.End(
-                    position: try reader.integer(), knownTime: try reader.integer())
-                later.add(end, to: list(of: id))
-            }
+            add(
+                id,
+                Place(
+                    shard: found.shard, entity: found.number,
+                    eventTime: try reader.integer(), position: try reader.integer()),
+                knownTime: 0)
+        }
+        newest[id]?.knownTime = try reader.integer()
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            let end = LaterEnds.End(
+                position: try reader.integer(), knownTime: try reader.integer())
+            later.add(end, to: list(of: id))
         }
     }
 }

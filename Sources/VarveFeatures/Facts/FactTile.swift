@@ -2,17 +2,23 @@
 struct ClosedBlock: Sendable {
     private(set) var block: FactBlock
     private(set) var tile: FactTile
-    /// The event time of its last fact.
+    /// Event time and position of its last fact.
     private(set) var lastTime: Int64
+    private(set) var lastPosition: Int64
 
+    /// - Parameter block: in memory, as it is for whatever changes it.
     init(_ block: FactBlock, _ layout: FactLayout, _ texts: borrowing TextTable) {
         self.block = block
         tile = FactTile(layout)
         tile.add(block, layout, texts)
-        lastTime = block.eventTime(block.count(layout.stride) - 1, layout.stride)
+        (lastTime, lastPosition) = block.last(layout.stride)
     }
 
-    var byteCount: Int { block.byteCount + tileByteCount }
+    var bytes: FactBytes {
+        var bytes = block.bytes
+        bytes.memory += tileByteCount
+        return bytes
+    }
 
     /// Memory of all but the facts. The few groups of blocks are not counted.
     var tileByteCount: Int { tile.byteCount + MemoryLayout<ClosedBlock>.stride }
@@ -21,6 +27,7 @@ struct ClosedBlock: Sendable {
     mutating func insert(
         _ fact: borrowing Span<UInt64>, _ layout: FactLayout, _ texts: borrowing TextTable
     ) {
+        block.recall()
         block.insert(fact)
         tile.insert(fact, layout, texts)
     }
@@ -29,6 +36,7 @@ struct ClosedBlock: Sendable {
         eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
         _ layout: FactLayout, _ texts: borrowing TextTable
     ) -> Bool? {
+        block.recall()
         let change = block.replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
             knownTime: knownTime, layout.stride)
@@ -40,10 +48,17 @@ struct ClosedBlock: Sendable {
     }
 
     mutating func split(_ layout: FactLayout, _ texts: borrowing TextTable) -> ClosedBlock {
+        block.recall()
         let rest = ClosedBlock(block.split(layout.stride), layout, texts)
         self = ClosedBlock(block, layout, texts)
         return rest
     }
+
+    /// See `FactBlock`.
+    mutating func recall() { block.recall() }
+
+    /// See `FactBlock`.
+    mutating func leave(to page: PagedFacts?) { block.leave(to: page) }
 }
 
 /// What neighbouring facts come to in every lane, for whoever sees all of them as they stand.
@@ -93,18 +108,18 @@ struct FactTile: Sendable {
     mutating func add(
         _ block: borrowing FactBlock, _ layout: FactLayout, _ texts: borrowing TextTable
     ) {
-        let words = block.words.span
-        let replaced = block.replaced.span
-        for index in 0..<words.count / layout.stride {
-            let fact = index * layout.stride
-            guard replaced.isEmpty || replaced[2 * index] == FactBlock.never else {
-                note(
-                    position: words.integer(fact + FactLayout.position),
-                    knownTime: words.integer(fact + FactLayout.knownTime))
-                note(position: replaced[2 * index], knownTime: replaced[2 * index + 1])
-                continue
+        block.withFacts { words, replaced in
+            for index in 0..<words.count / layout.stride {
+                let fact = index * layout.stride
+                guard replaced.isEmpty || replaced[2 * index] == FactBlock.never else {
+                    note(
+                        position: words.integer(fact + FactLayout.position),
+                        knownTime: words.integer(fact + FactLayout.knownTime))
+                    note(position: replaced[2 * index], knownTime: replaced[2 * index + 1])
+                    continue
+                }
+                add(words, fact, layout, texts)
             }
-            add(words, fact, layout, texts)
         }
     }
 

@@ -13,7 +13,7 @@ public struct ViewShard: Sendable {
         var facts: EntityFacts
     }
 
-    private(set) var entities: [Entity] = []
+    var entities: [Entity] = []
     private var keyBytes: [UInt8] = []
     /// Open addressing: the upper half of a hash, which nearly always tells whether it is the one
     /// that is looked for, over an entity's number plus one; 0 is free.
@@ -21,8 +21,10 @@ public struct ViewShard: Sendable {
     private(set) var texts = TextTable()
     /// Facts of all entities.
     public private(set) var factCount = 0
-    /// Memory of the entities' facts.
-    private var factBytes = 0
+    /// What the entities' facts take.
+    var factBytes = FactBytes()
+    /// What of them is where; nil while none ever left memory.
+    var paging: Paging?
     /// One fact whose texts are being numbered; reused.
     private var scratch: [UInt64] = []
     /// The entities of facts that are being inserted; -1: not seen yet.
@@ -38,8 +40,15 @@ public struct ViewShard: Sendable {
     /// Memory, in bytes, as well as it can be told: capacities of all arrays.
     public var byteCount: Int {
         entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 8
-            + texts.byteCount + factBytes
+            + texts.byteCount + factBytes.memory
+            + (paging?.marks.capacity ?? 0)
     }
+
+    /// Facts that are on disk only, in bytes.
+    public var pagedByteCount: Int { factBytes.paged }
+
+    /// Memory of the entities' facts, in bytes.
+    public var factByteCount: Int { factBytes.memory }
 
     /// The shard of a hash among 2^`bits`.
     public static func index(_ hash: UInt64, bits: Int) -> Int {
@@ -116,7 +125,8 @@ public struct ViewShard: Sendable {
     private mutating func insert(
         _ words: borrowing Span<UInt64>, _ number: Int, _ layout: FactLayout
     ) {
-        factBytes += entities[number].facts.insert(words, layout, texts)
+        paging?.marks[number] = true
+        entities[number].facts.insert(words, layout, texts, &factBytes)
         factCount += 1
     }
 
@@ -126,9 +136,12 @@ public struct ViewShard: Sendable {
         _ number: Int, eventTime: Int64, position: Int64, byPosition: Int64, knownTime: Int64,
         _ plan: ViewPlan
     ) -> Bool? {
-        entities[number].facts.replace(
+        let change = entities[number].facts.replace(
             eventTime: eventTime, position: position, byPosition: byPosition,
-            knownTime: knownTime, plan.layout, texts)
+            knownTime: knownTime, plan.layout, texts, &factBytes)
+        // Of facts that were lost, nothing is believed anyway.
+        if change == nil, let paging, !paging.pages.areWhole { return false }
+        return change
     }
 
     /// The number of an entity, new or known.
@@ -143,6 +156,7 @@ public struct ViewShard: Sendable {
             Entity(
                 hash: hash, keyStart: UInt32(start), keyEnd: UInt32(keyBytes.count),
                 firstPosition: firstPosition, facts: EntityFacts()))
+        paging?.marks.append(true)
         place(entities.count, hash)
         return entities.count - 1
     }
@@ -244,7 +258,19 @@ extension ViewShard {
         }
         var evaluation = Evaluation(plan, visibility, later)
         let entities = entities.span
+        if entities[number].facts.open.isPagedOut {
+            // Once for all windows.
+            return facts(number).answer(features, &evaluation, texts, into: &values)
+        }
         entities[number].facts.answer(features, &evaluation, texts, into: &values)
+    }
+
+    /// A copy of an entity's facts, the newest of them in memory.
+    func facts(_ number: Int) -> EntityFacts {
+        var facts = entities[number].facts
+        var bytes = FactBytes()
+        facts.recallOpen(&bytes)
+        return facts
     }
 
     /// Whether any fact of an entity is visible.
@@ -253,7 +279,10 @@ extension ViewShard {
         _ later: LaterEnds.Reference?
     ) -> Bool {
         guard let number = find(key, hash) else { return false }
-        return entities.span[number].facts.isSeen(FactQuery(plan, visibility, later))
+        let query = FactQuery(plan, visibility, later)
+        let entities = entities.span
+        return entities[number].facts.open.isPagedOut
+            ? facts(number).isSeen(query) : entities[number].facts.isSeen(query)
     }
 }
 
@@ -280,10 +309,24 @@ extension ViewShard {
         let number = entity(of: key, KeyHash.hash(key), firstPosition: first)
         entities[number].facts = EntityFacts(
             words: words, replaced: replaced, layout, texts)
+        // Others may have been read meanwhile.
+        paging?.marks[number] = false
         factCount += count
-        factBytes += entities[number].facts.byteCount
+        factBytes += entities[number].facts.bytes
         return number
     }
 
     mutating func number(of text: String) -> UInt64 { texts.number(of: text) }
+
+    /// A shard with one entity at most, all of whose facts are in memory.
+    func narrowed(to key: RawSpan, _ hash: UInt64) -> ViewShard {
+        var narrow = ViewShard()
+        guard let number = find(key, hash) else { return narrow }
+        narrow.texts = texts
+        let entity = narrow.entity(
+            of: key, hash, firstPosition: entities[number].firstPosition)
+        narrow.entities[entity].facts = entities[number].facts
+        narrow.entities[entity].facts.recall()
+        return narrow
+    }
 }

@@ -10,13 +10,13 @@ extension ViewState {
         var positions: Set<Int64> = []
         let stride = plan.stride
         facts.forEachBlock { block in
-            let words = block.words.span
-            for index in 0..<block.count(stride) {
-                positions.insert(words.integer(index * stride + FactLayout.position))
+            let (words, replaced) = block.facts
+            for fact in Swift.stride(from: 0, to: words.count, by: stride) {
+                positions.insert(words.span.integer(fact + FactLayout.position))
             }
-            for index in Swift.stride(from: 0, to: block.replaced.count, by: 2)
-            where block.replaced[index] != FactBlock.never {
-                positions.insert(block.replaced[index])
+            for index in Swift.stride(from: 0, to: replaced.count, by: 2)
+            where replaced[index] != FactBlock.never {
+                positions.insert(replaced[index])
             }
         }
         return positions.sorted()
@@ -34,10 +34,12 @@ extension ViewState {
         func content(_ shard: ViewShard, _ number: Int) -> (words: [UInt64], replaced: [Int64]) {
             var (words, replaced): ([UInt64], [Int64]) = ([], [])
             shard.entities[number].facts.forEachBlock { block in
-                let count = block.count(plan.stride)
-                words += block.words
-                replaced += block.replaced.isEmpty
-                    ? Array(repeating: FactBlock.never, count: 2 * count) : block.replaced
+                let found = block.facts
+                words += found.words
+                replaced += found.replaced.isEmpty
+                    ? Array(
+                        repeating: FactBlock.never, count: 2 * found.words.count / plan.stride)
+                    : found.replaced
             }
             return (words, replaced)
         }
@@ -100,7 +102,10 @@ extension EntityFacts {
     fileprivate func eventTimes(_ stride: Int) -> [Int64] {
         var times: [Int64] = []
         forEachBlock { block in
-            for index in 0..<block.count(stride) { times.append(block.eventTime(index, stride)) }
+            let words = block.facts.words
+            for fact in Swift.stride(from: 0, to: words.count, by: stride) {
+                times.append(words.span.integer(fact + FactLayout.eventTime))
+            }
         }
         return times
     }

@@ -1,142 +1,165 @@
 public import VarveBytes
 
-/// A view in a snapshot (little-endian):
+/// A view in a snapshot, in items (little-endian):
 ///
-///     u32 texts, each a tagged value, in order of first use below
-///     u32 entities, in order of first appearance:
-///         u32 length, key | u32 facts | u8 whether any was replaced
-///         facts as `FactLayout` has them, texts by the numbers above | replaced times
-///     u32 ids, in order of their first facts' positions:
+///     u32 entities, in order of first appearance, each an item:
+///         u32 length, key | u32 texts that no entity before has, each a tagged value
+///         u32 facts | u8 whether any was replaced
+///         facts as `FactLayout` has them, texts by their numbers in the snapshot, from 1 |
+///         replaced times
+///     u32 ids, in order of their first facts' positions, each an item:
 ///         tagged value | u32 facts, each u32 entity, i64 event time, i64 position |
 ///         i64 known time of its newest record | u32 `LaterEnds`, each i64 position, i64 known time
 extension ViewState {
-    /// Writes the state for a snapshot: equal states have equal bytes, whatever their shards.
-    public func write(to writer: inout ByteWriter) {
+    /// Writes the state for a snapshot: equal states have equal bytes, whatever their shards, and
+    /// wherever their facts are.
+    public func write<Failure>(to pieces: inout PieceWriter<Failure>) throws(Failure) {
         let order = order()
-        let texts = textNumbers(order)
-        writer.integer(UInt32(texts.order.count))
-        for text in texts.order { writer.value(.string(text)) }
-        writer.integer(UInt32(order.count))
+        try pieces.item { $0.integer(UInt32(order.count)) }
         var numbers = shards.map { Array(repeating: UInt32(0), count: $0.keyCount) }
+        var texts = SnapshotTexts(self)
         let layout = plan.layout
         for (global, place) in order.enumerated() {
             numbers[place.shard][place.number] = UInt32(global)
             let shard = shards[place.shard]
             let key = shard.key(place.number).bytes
-            writer.integer(UInt32(key.count))
-            writer.raw(key)
-            shard.entities[place.number].facts.write(
-                to: &writer, layout, texts.numbers[place.shard])
-        }
-        ids.write(to: &writer) { numbers[$0][$1] }
-    }
-
-    /// For each shard the numbers that its texts have in a snapshot, and the texts in that order.
-    private func textNumbers(_ entities: [Place]) -> (numbers: [[UInt64]], order: [String]) {
-        let words = plan.layout.textWords
-        if words.isEmpty { return (shards.map { _ in [] }, []) }
-        var numbers = shards.map { Array(repeating: UInt64(0), count: $0.texts.texts.count + 1) }
-        var bytewise: [[UInt8]: UInt64] = [:]
-        var order: [String] = []
-        let stride = plan.layout.stride
-        for place in entities {
-            let shard = shards[place.shard]
-            shard.entities[place.number].facts.forEachBlock { block in
-                for fact in Swift.stride(from: 0, to: block.words.count, by: stride) {
-                    for word in words {
-                        let local = block.words[fact + word]
-                        if local == 0 || numbers[place.shard][Int(local)] != 0 { continue }
-                        let text = shard.texts[local]
-                        // `==` of texts knows more than one spelling: bytes decide.
-                        let bytes = Array(text.utf8)
-                        let number = bytewise[bytes] ?? UInt64(order.count + 1)
-                        if bytewise[bytes] == nil {
-                            bytewise[bytes] = number
-                            order.append(text)
-                        }
-                        numbers[place.shard][Int(local)] = number
-                    }
-                }
+            var (words, replaced) = shard.entities[place.number].facts.content(layout.stride)
+            let fresh = texts.number(&words, layout, shard.texts, ofShard: place.shard)
+            try pieces.item { writer in
+                writer.integer(UInt32(key.count))
+                writer.raw(key)
+                writer.integer(UInt32(fresh.count))
+                for text in fresh { writer.value(.string(text)) }
+                writer.integer(UInt32(words.count / layout.stride))
+                writer.integer(UInt8(replaced.isEmpty ? 0 : 1))
+                writer.words(words.span)
+                for time in replaced { writer.integer(time) }
             }
         }
-        return (numbers, order)
+        try ids.write(to: &pieces) { numbers[$0][$1] }
+    }
+
+    /// The digest of what `write` writes: equal states have equal ones.
+    public var digest: Digest {
+        var hash = SHA256()
+        var pieces = PieceWriter { (piece: RawSpan) throws(Never) in hash.update(piece) }
+        write(to: &pieces)
+        pieces.finish()
+        return hash.finalized()
     }
 
     /// Reads what `write` wrote under the same plan.
-    public init(_ plan: ViewPlan, shardBits: Int = 0, reading reader: inout ByteReader)
-        throws(ByteError)
-    {
+    /// - Parameter progress: called after each entity with its number of facts: some may have to
+    ///   leave memory.
+    public init(
+        _ plan: ViewPlan, shardBits: Int = 0, reading pieces: inout PieceReader,
+        progress: (inout ViewState, Int) -> Void = { _, _ in }
+    ) throws {
         self.init(plan, shardBits: shardBits)
-        let layout = plan.layout
         var texts: [String] = [""]
+        let count = try pieces.count()
+        var places: [(shard: Int, number: Int)] = []
+        for _ in 0..<count {
+            let restored = try pieces.item { reader throws(ByteError) in
+                try restoreEntity(&reader, &texts)
+            }
+            places.append((restored.shard, restored.number))
+            progress(&self, restored.facts)
+        }
+        let found = places
+        ids = try FactIDs(reading: &pieces) { found.indices.contains($0) ? found[$0] : nil }
+    }
+
+    private mutating func restoreEntity(_ reader: inout ByteReader, _ texts: inout [String])
+        throws(ByteError) -> (shard: Int, number: Int, facts: Int)
+    {
+        let layout = plan.layout
+        let length = try reader.checked(
+            Int64(try reader.integer(UInt32.self)), atMost: reader.remaining)
+        let key = try reader.take(length).copied()
         for _ in 0..<(try reader.integer(UInt32.self)) {
             guard case .string(let text) = try reader.value() else {
                 throw .invalidUTF8(at: reader.offset)
             }
             texts.append(text)
         }
-        var places: [(shard: Int, number: Int)] = []
-        for _ in 0..<(try reader.integer(UInt32.self)) {
-            let length = try reader.checked(
-                Int64(try reader.integer(UInt32.self)), atMost: reader.remaining)
-            let key = try reader.take(length).copied()
-            let shard = ViewShard.index(KeyHash.hash(key.raw), bits: shardBits)
-            var (words, replaced) = try EntityFacts.read(&reader, layout)
-            if !layout.textWords.isEmpty {
-                for fact in Swift.stride(from: 0, to: words.count, by: layout.stride) {
-                    for word in layout.textWords where words[fact + word] != 0 {
-                        guard words[fact + word] < UInt64(texts.count) else {
-                            throw .invalidUTF8(at: reader.offset)
-                        }
-                        words[fact + word] = shards[shard].number(
-                            of: texts[Int(words[fact + word])])
+        let shard = ViewShard.index(KeyHash.hash(key.raw), bits: shards.count.trailingZeroBitCount)
+        let count = try reader.checked(
+            Int64(try reader.integer(UInt32.self)), atMost: reader.remaining / 24)
+        let isReplaced = try reader.checked(Int64(try reader.integer(UInt8.self)), atMost: 1) == 1
+        var words = try reader.words(count * layout.stride)
+        let replaced = isReplaced
+            ? try reader.words(2 * count).map { Int64(bitPattern: $0) } : []
+        if !layout.textWords.isEmpty {
+            for fact in Swift.stride(from: 0, to: words.count, by: layout.stride) {
+                for word in layout.textWords where words[fact + word] != 0 {
+                    guard words[fact + word] < UInt64(texts.count) else {
+                        throw .invalidUTF8(at: reader.offset)
                     }
+                    words[fact + word] = shards[shard].number(of: texts[Int(words[fact + word])])
                 }
             }
-            let number = shards[shard].restore(
-                key: key.raw, words: words, replaced: replaced, plan)
-            places.append((shard, number))
         }
-        let found = places
-        ids = try FactIDs(reading: &reader) { found.indices.contains($0) ? found[$0] : nil }
+        let number = shards[shard].restore(key: key.raw, words: words, replaced: replaced, plan)
+        return (shard, number, count)
+    }
+}
+
+/// The numbers that texts get in a snapshot, in order of first use; each shard has its own.
+private struct SnapshotTexts {
+    /// By shard and number there; 0: none yet.
+    private var numbers: [[UInt64]]
+    private var bytewise: [[UInt8]: UInt64] = [:]
+
+    init(_ state: ViewState) {
+        let hasTexts = !state.plan.layout.textWords.isEmpty
+        numbers = state.shards.map {
+            hasTexts ? Array(repeating: 0, count: $0.texts.texts.count + 1) : []
+        }
+    }
+
+    /// Puts a snapshot's numbers in the place of a shard's.
+    /// - Returns: the texts that are new.
+    mutating func number(
+        _ words: inout [UInt64], _ layout: FactLayout, _ texts: borrowing TextTable,
+        ofShard shard: Int
+    ) -> [String] {
+        if layout.textWords.isEmpty { return [] }
+        var fresh: [String] = []
+        for fact in stride(from: 0, to: words.count, by: layout.stride) {
+            for word in layout.textWords where words[fact + word] != 0 {
+                let local = words[fact + word]
+                if numbers[shard][Int(local)] == 0 {
+                    let text = texts[local]
+                    // `==` of texts knows more than one spelling: bytes decide.
+                    let bytes = Array(text.utf8)
+                    let number = bytewise[bytes] ?? UInt64(bytewise.count + 1)
+                    if bytewise.updateValue(number, forKey: bytes) == nil { fresh.append(text) }
+                    numbers[shard][Int(local)] = number
+                }
+                words[fact + word] = numbers[shard][Int(local)]
+            }
+        }
+        return fresh
     }
 }
 
 extension EntityFacts {
-    func write(to writer: inout ByteWriter, _ layout: FactLayout, _ texts: [UInt64]) {
-        var isReplaced = false
-        forEachBlock { if !$0.replaced.isEmpty { isReplaced = true } }
-        writer.integer(UInt32(count(layout.stride)))
-        writer.integer(UInt8(isReplaced ? 1 : 0))
+    /// All facts, one after the other, and their replaced times, if any was.
+    fileprivate func content(_ stride: Int) -> (words: [UInt64], replaced: [Int64]) {
+        if closed.isEmpty { return open.facts }
+        var content: (words: [UInt64], replaced: [Int64]) = ([], [])
+        content.words.reserveCapacity(count(stride) * stride)
+        var hasReplaced = false
+        forEachBlock { if $0.hasReplaced { hasReplaced = true } }
         forEachBlock { block in
-            if layout.textWords.isEmpty {
-                writer.words(block.words.span)
-                return
-            }
-            var words = block.words
-            for fact in Swift.stride(from: 0, to: words.count, by: layout.stride) {
-                for word in layout.textWords { words[fact + word] = texts[Int(words[fact + word])] }
-            }
-            writer.words(words.span)
+            let facts = block.facts
+            content.words.append(copying: facts.words.span)
+            guard hasReplaced else { return }
+            content.replaced += facts.replaced.isEmpty
+                ? Array(repeating: FactBlock.never, count: 2 * facts.words.count / stride)
+                : facts.replaced
         }
-        guard isReplaced else { return }
-        forEachBlock { block in
-            let times = block.replaced.isEmpty
-                ? Array(repeating: FactBlock.never, count: 2 * block.count(layout.stride))
-                : block.replaced
-            for time in times { writer.integer(time) }
-        }
-    }
-
-    static func read(_ reader: inout ByteReader, _ layout: FactLayout) throws(ByteError)
-        -> (words: [UInt64], replaced: [Int64])
-    {
-        let count = try reader.checked(
-            Int64(try reader.integer(UInt32.self)), atMost: reader.remaining / 24)
-        let isReplaced = try reader.integer(UInt8.self) == 1
-        let words = try reader.words(count * layout.stride)
-        let replaced = isReplaced
-            ? try reader.words(2 * count).map { Int64(bitPattern: $0) } : []
-        return (words, replaced)
+        return content
     }
 }

@@ -48,6 +48,24 @@ public struct ViewState: Sendable {
     /// Facts of all entities.
     public var factCount: Int { shards.reduce(0) { $0 + $1.factCount } }
 
+    /// Facts that are on disk only, in bytes.
+    public var pagedByteCount: Int { shards.reduce(0) { $0 + $1.pagedByteCount } }
+
+    /// Moves facts of a shard out of memory; see `ViewShard.evict`.
+    public mutating func evict(
+        _ wanted: Int, fromShard shard: Int, to pages: any FactPages
+    ) throws -> ViewShard.Eviction {
+        try shards[shard].evict(wanted, to: pages)
+    }
+
+    /// The same state for whoever asks for one entity again and again: its facts are in memory,
+    /// others need not be there at all.
+    public func narrowed(to key: EntityKey) -> ViewState {
+        if pagedByteCount == 0 { return self }
+        let narrow = shard(of: key).narrowed(to: key.bytes.raw, key.hash)
+        return ViewState(plan, shards: [narrow], ids: ids)
+    }
+
     /// Memory, in bytes, as well as it can be told.
     public var byteCount: Int { shards.reduce(ids.byteCount) { $0 + $1.byteCount } }
 
@@ -133,7 +151,7 @@ public struct ViewState: Sendable {
     /// The facts of an entity; nil when it was never seen.
     func facts(of key: EntityKey) -> EntityFacts? {
         let shard = shard(of: key)
-        return shard.find(key.bytes.raw, key.hash).map { shard.entities[$0].facts }
+        return shard.find(key.bytes.raw, key.hash).map { shard.facts($0) }
     }
 }
 

@@ -51,6 +51,7 @@ extension NodeAPI {
         let explanation = reader.explain(
             view: view, feature: feature, key, at: time, knownBefore: known == "as-known",
             limit: Int(limit))
+        try reader.check()
         guard let explanation else {
             throw NodeError.notFound("view \(name) has no fact of this entity")
         }

@@ -91,6 +91,7 @@ extension NodeAPI {
                     view.entity, try members(row, "keys"), what: "key", allowNull: true)
                 return reader.read(view: index, EntityKey(keys.map(\.value)), at: time)
             }
+            try reader.check()
             return .json(
                 json(
                     names: view.features.map(\.name), rows: found, time: time,
@@ -99,6 +100,7 @@ extension NodeAPI {
         let given = try members(body, "keys")
         let keys = try Node.values(view.entity, given, what: "key", allowNull: true)
         let values = reader.read(view: index, EntityKey(keys.map(\.value)), at: time)
+        try reader.check()
         return .json(
             json(
                 names: view.features.map(\.name), values: values, time: time,
@@ -121,6 +123,7 @@ extension NodeAPI {
             return reader.row(
                 service, keys: keys.map(\.value), inputs: inputs.map(\.value), at: time)
         }
+        try reader.check()
         return .json(
             json(
                 names: service.plan.columns.map(\.name), rows: found, time: time,

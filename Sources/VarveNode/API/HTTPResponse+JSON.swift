@@ -66,6 +66,7 @@ extension HTTPResponse {
             } else {
                 status = .badRequest
             }
+        case is LostFacts: status = .serviceUnavailable
         default: status = .internalServerError
         }
         return .json(.object(members), status: status)

@@ -48,6 +48,11 @@ extension NodeAPI {
             status.blocked.map { "projection \(status.name) stands still: \($0)" }
         }
         if let failure = node.log.failure ?? node.log.shortage { problems.append("\(failure)") }
+        do {
+            try node.online.check()
+        } catch {
+            problems.append("\(error)")
+        }
         let unreadable = node.monitoring.unreadable
         if unreadable.count > 0 {
             problems.append(
@@ -72,6 +77,16 @@ extension NodeAPI {
         ])
     }
 
+    /// The limit of the views' memory, and the file that facts beyond it are in.
+    private static func memory(_ node: Node) -> JSON {
+        guard let memory = node.online.memory else { return .null }
+        return .object([
+            .init("limit", memory.limit.map { .integer(Int64($0)) } ?? .null),
+            .init("file_bytes", .integer(memory.fileBytes)),
+            .init("unmoved", memory.unmoved.map { .string($0) } ?? .null),
+        ])
+    }
+
     private static func status(_ node: Node) -> JSON {
         let recovery = node.log.recovery
         let online = node.online.reader
@@ -81,6 +96,7 @@ extension NodeAPI {
                 .init("view", .string(view.name)), .init("keys", .integer(Int64(size.keys))),
                 .init("facts", .integer(Int64(size.facts))),
                 .init("bytes", .integer(Int64(size.bytes))),
+                .init("paged_bytes", .integer(Int64(size.pagedBytes))),
             ])
         }
         let unreadable = online.unreadable.sorted { $0.key < $1.key }.map { stream, found in
@@ -117,7 +133,8 @@ extension NodeAPI {
             .init("lag_ms", .integer(node.lagMilliseconds)),
             .init("online_generation", .integer(Int64(online.generation.number))),
             .init("snapshot_problem", node.online.snapshotProblem.map { .string($0) } ?? .null),
-            .init("views", .array(views)), .init("unreadable", .array(unreadable)),
+            .init("views", .array(views)), .init("online_memory", memory(node)),
+            .init("unreadable", .array(unreadable)),
             .init("offline_unreadable", .array(offline)),
             .init(
                 "needs_rebuild", .array(node.viewsToRebuild().map { .string($0) })),

@@ -1,29 +1,37 @@
+import VarveProjections
 import VarveSystem
 
-/// Moves the node's memory into huge pages as it grows, a little at a time.
+/// Moves the node's memory into huge pages as it grows, a little at a time, and what reads brought
+/// back beyond the online store's limit out again.
 final class MemoryKeeper: Sendable {
     private let isStopping = Monitor(false)
-    private let thread: WorkerThread?
+    private let thread: WorkerThread
 
     /// How often it looks.
     private static let interval = Duration.seconds(1)
-    /// Growth that is worth looking through all of memory.
+    /// Growth, or memory that became free, that is worth looking through all of memory.
     private static let growth = 32 << 20
     /// It rests for this many times as long as it worked: reads wait while their page moves.
     private static let restFactor = 9
     /// Pages that are moved already take less than this.
     private static let shortest = Duration.microseconds(100)
 
-    /// Starts its thread, unless the machine's owner wants no huge pages.
-    init() {
+    /// Starts its thread.
+    init(_ online: OnlineStore) {
         let (isStopping, pages) = (isStopping, HugePages())
-        if pages.areForbidden {
-            thread = nil
-            return
-        }
         thread = WorkerThread(name: "memory") {
-            var known = 0
+            // Its owner may want none.
+            let movesPages = !pages.areForbidden
+            var (known, freed) = (0, 0)
+            func keep() {
+                freed += online.keepWithinMemory()
+                if freed < Self.growth { return }
+                ProcessMemory.giveBack()
+                freed = 0
+            }
             while !Self.stops(isStopping, after: Self.interval) {
+                keep()
+                if !movesPages { continue }
                 let resident = pages.residentBytes
                 // What shrank may grow again into other pages.
                 known = min(known, resident)
@@ -34,6 +42,7 @@ final class MemoryKeeper: Sendable {
                     pages.collapse(address)
                     let took = start.duration(to: .now)
                     if took < Self.shortest { continue }
+                    keep()
                     if Self.stops(isStopping, after: took * Self.restFactor) { return }
                 }
             }
@@ -48,6 +57,6 @@ final class MemoryKeeper: Sendable {
     func stop() {
         isStopping.withLock { $0 = true }
         isStopping.wakeAll()
-        thread?.join()
+        thread.join()
     }
 }

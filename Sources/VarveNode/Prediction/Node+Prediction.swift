@@ -104,6 +104,7 @@ extension Node {
             service.plan.service.inputs, request.inputs, what: "input", allowNull: false)
         let row = reader.row(
             service, keys: keys.map(\.value), inputs: inputs.map(\.value), at: time)
+        try reader.check()
         return ServedRow(
             row: zip(service.plan.columns, row).map { .init(field: $0, value: $1) }, keys: keys,
             inputs: inputs, position: reader.position, versions: service.versions)

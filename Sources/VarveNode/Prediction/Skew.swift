@@ -55,6 +55,7 @@ extension Node {
                 }
             }
         }
+        try reader.check()
         return report
     }
 

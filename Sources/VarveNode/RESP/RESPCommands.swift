@@ -314,14 +314,16 @@ struct RESPCommands: Sendable {
         reading { reading, writer in
             var count = 0
             for index in 1..<words.count where reading.exists(words[index]) { count += 1 }
-            writer.integer(count)
+            if reading.isWhole(&writer) { writer.integer(count) }
         }
     }
 
     private mutating func type(_ words: borrowing RESPWords) {
         guard isRight(words, 2) else { return }
-        let exists = reading { reading, _ in reading.exists(words[1]) }
-        if exists { writer.simple("hash") } else { writer.simple("none") }
+        reading { reading, writer in
+            let exists = reading.exists(words[1])
+            if reading.isWhole(&writer) { writer.simple(exists ? "hash" : "none") }
+        }
     }
 
     /// `VARVE.MGET count key... field...`: the same fields of several entities, as an array of

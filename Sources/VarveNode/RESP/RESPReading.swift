@@ -163,6 +163,17 @@ struct RESPReading {
     mutating func read(_ text: RawSpan, _ writer: inout RESPWriter) -> Bool {
         do {
             try read(text)
+            return isWhole(&writer)
+        } catch {
+            writer.error("ERR \(error)")
+            return false
+        }
+    }
+
+    /// Whether what was read is to be believed; writes an error where it is not.
+    func isWhole(_ writer: inout RESPWriter) -> Bool {
+        do {
+            try reader.check()
             return true
         } catch {
             writer.error("ERR \(error)")

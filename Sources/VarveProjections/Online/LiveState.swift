@@ -20,6 +20,7 @@ final class LiveState: Sendable {
     /// Everything below it is in the views.
     private let applied: Atomic<Int64>
     private let fold: ShardedFold
+    private let memory: FactMemory?
     /// Held while frames are folded or the state is copied.
     private let writer = Monitor(())
 
@@ -28,11 +29,18 @@ final class LiveState: Sendable {
         pinned = state.pinned
         views = state.fold.views.map { LiveView($0) }
         applied = Atomic(state.position.value)
+        memory = options.memory
         fold = ShardedFold(
             state.fold.definitions, views, unreadable: state.fold.unreadable, options)
     }
 
     var position: Position { Position(applied.load(ordering: .acquiring)) }
+
+    /// See `FactMemory.check`.
+    func check() throws(LostFacts) { try memory?.check() }
+
+    /// Moves facts out of memory if they take more than they may.
+    func keepWithinMemory() { fold.keepWithinMemory() }
 
     var unreadable: [String: RecordReader.Unreadable] { fold.unreadable }
 

@@ -81,7 +81,7 @@ final class LiveView: Sendable {
     ) {
         let later = later(visibility)
         shards[ViewShard.index(hash, bits: shardBits)].withLock { shard in
-            shard.read(plan, key, hash, features, visibility, later, into: &values)
+            shard.answer(plan, key, hash, features, visibility, later, into: &values)
         }
     }
 
@@ -135,17 +135,42 @@ final class LiveView: Sendable {
         return ViewState(plan, shards: shards, ids: ids)
     }
 
-    /// Entities, facts, and bytes of memory.
-    var size: (keys: Int, facts: Int, bytes: Int) {
-        var size = (keys: 0, facts: 0, bytes: ids.withLock { $0.byteCount })
+    /// What it holds.
+    var size: ViewSize {
+        var size = ViewSize()
+        size.bytes = ids.withLock { $0.byteCount }
         for shard in shards {
-            let (keys, facts, bytes) = shard.withLock {
-                ($0.keyCount, $0.factCount, $0.byteCount)
+            shard.withLock { shard in
+                size.keys += shard.keyCount
+                size.facts += shard.factCount
+                size.bytes += shard.byteCount
+                size.pagedBytes += shard.pagedByteCount
             }
-            size.keys += keys
-            size.facts += facts
-            size.bytes += bytes
         }
         return size
     }
+
+    /// Bytes of memory.
+    var byteCount: Int { size.bytes }
+
+    /// Memory of a shard's facts, bytes.
+    func factByteCount(ofShard shard: Int) -> Int { shards[shard].withLock { $0.factByteCount } }
+
+    /// Moves facts of a shard out of memory; see `ViewShard.evict`.
+    func evict(
+        _ wanted: Int, fromShard shard: Int, to pages: any FactPages
+    ) throws -> ViewShard.Eviction {
+        try shards[shard].withLock { try $0.evict(wanted, to: pages) }
+    }
+}
+
+/// What a view holds.
+public struct ViewSize: Sendable, Equatable {
+    /// Entities.
+    public var keys = 0
+    public var facts = 0
+    /// Bytes of memory.
+    public var bytes = 0
+    /// Bytes of facts that are on disk only.
+    public var pagedBytes = 0
 }

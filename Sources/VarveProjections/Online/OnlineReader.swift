@@ -40,10 +40,11 @@ public struct OnlineReader: Sendable {
         definitions.views.firstIndex { $0.name == name }
     }
 
-    /// A view's entities, facts, and bytes of memory.
-    public func size(ofView view: Int) -> (keys: Int, facts: Int, bytes: Int) {
-        state.views[view].size
-    }
+    /// What a view holds.
+    public func size(ofView view: Int) -> ViewSize { state.views[view].size }
+
+    /// See `FactMemory.check`.
+    public func check() throws(LostFacts) { try state.check() }
 
     /// The names of a view's features as bytes, in order.
     public func featureNames(ofView view: Int) -> [[UInt8]] { state.views[view].featureNames }

@@ -10,7 +10,7 @@ public import VarveSystem
 /// A read at T equals the function of log[0, position) at T, for the position it returns.
 public final class OnlineStore: Projection {
     /// Written into snapshots: another version refolds.
-    public static let codeVersion: UInt32 = 3
+    public static let codeVersion: UInt32 = 4
 
     /// The binary logarithm of the number of shards of each view: enough that a reader seldom
     /// meets the writer. No answer and no snapshot depends on it.
@@ -62,14 +62,15 @@ public final class OnlineStore: Projection {
         self.files = files
         self.options = options
         let generation = catalog.catalog.generation(of: name)
-        let opened = try Self.open(log, catalog.catalog, generation, root, files)
+        let opened = try Self.open(
+            log, catalog.catalog, generation, root, files, options.memory)
         live = Monitor(LiveState(opened.state, options))
         snapshotProblem = opened.problem
     }
 
     private static func open(
         _ log: Log, _ catalog: Catalog, _ generation: Generation, _ root: String?,
-        _ files: any FileSystem
+        _ files: any FileSystem, _ memory: FactMemory?
     ) throws -> (state: State, problem: String?) {
         let empty = try PinnedDefinitions(catalog, base: generation.base, at: Position(0))
         let start = State(
@@ -77,13 +78,13 @@ public final class OnlineStore: Projection {
             fold: FeatureFold(empty.definitions, shardBits: shardBits), position: Position(0))
         guard let root else { return (start, nil) }
         let path = "\(generation.directory(root))/\(snapshotName)"
-        let found: SnapshotFile?
+        let found: (snapshot: SnapshotFile, file: any File)?
         do {
-            found = try SnapshotFile.read(path, files)
+            found = try SnapshotFile.open(path, files)
         } catch let error as SnapshotError {
             return (start, "\(error)")
         }
-        guard let snapshot = found else { return (start, nil) }
+        guard let (snapshot, file) = found else { return (start, nil) }
         let position = Position(snapshot.position)
         guard snapshot.codeVersion == codeVersion else {
             return (start, "\(path) was written by code version \(snapshot.codeVersion)")
@@ -95,18 +96,17 @@ public final class OnlineStore: Projection {
         guard snapshot.definitions == pinned.definitions.digest else {
             return (start, "\(path) was made with other definitions")
         }
-        let payload = snapshot.payload
-        var reader = ByteReader(payload.raw)
         do {
-            let fold = try FeatureFold(
-                pinned.definitions, shardBits: shardBits, reading: &reader)
-            guard reader.remaining == 0 else {
-                return (start, "\(path) has \(reader.remaining) bytes after its state")
+            let fold = try snapshot.read(file) { pieces in
+                try FeatureFold(
+                    pinned.definitions, shardBits: shardBits, reading: &pieces, memory: memory)
             }
             return (
                 State(generation: generation, pinned: pinned, fold: fold, position: position), nil
             )
-        } catch {
+        } catch let error as SnapshotError {
+            return (start, "\(error)")
+        } catch let error as ByteError {
             return (start, "\(path) holds no state of this version: \(error)")
         }
     }
@@ -134,6 +134,7 @@ public final class OnlineStore: Projection {
             try adopt(upTo: Position(frame.basePosition.value + Int64(frame.count)))
             return
         }
+        try check()
         state.apply(frame, stream: stream)
     }
 
@@ -152,7 +153,7 @@ public final class OnlineStore: Projection {
         // What came during the first pass is folded in the second, a small part of it.
         for _ in 0..<2 {
             let end = position
-            try fold.fold(log, from: reached, upTo: end)
+            try fold.fold(log, from: reached, upTo: end, options: options)
             reached = max(reached, end)
         }
         let found = FeatureFold.Prepared(fold: fold, position: reached)
@@ -170,7 +171,8 @@ public final class OnlineStore: Projection {
             ? old.fold
             : try FeatureFold(
                 pinned.definitions, shardBits: Self.shardBits, reusing: old.fold,
-                prepared: prepared.withLock { $0.take() }, log: log, upTo: end)
+                prepared: prepared.withLock { $0.take() }, log: log, upTo: end,
+                options: options)
         let next = LiveState(
             State(generation: old.generation, pinned: pinned, fold: fold, position: end),
             options)
@@ -180,15 +182,31 @@ public final class OnlineStore: Projection {
     public func save() throws { try save(current) }
 
     private func save(_ state: State) throws {
+        try check()
         guard let root else { return }
-        var writer = ByteWriter(capacity: state.fold.views.reduce(1 << 16) { $0 + $1.byteCount })
-        state.fold.write(to: &writer)
         let snapshot = SnapshotFile(
             codeVersion: Self.codeVersion, position: state.position.value,
-            definitions: state.pinned.definitions.digest, payload: writer.bytes)
+            definitions: state.pinned.definitions.digest)
         try snapshot.write(
-            Self.snapshotName, in: state.generation.directory(root), files)
+            Self.snapshotName, in: state.generation.directory(root), files
+        ) { pieces in
+            try state.fold.write(to: &pieces)
+            try check()
+        }
     }
+
+    /// See `FactMemory.check`.
+    public func check() throws(LostFacts) { try options.memory?.check() }
+
+    /// Moves facts out of memory if they take more than they may; reads bring some back.
+    /// - Returns: bytes that were freed since the last call, by whomever.
+    public func keepWithinMemory() -> Int {
+        state.keepWithinMemory()
+        return options.memory?.takeFreed() ?? 0
+    }
+
+    /// What was moved out of memory; nil where nothing looks after that.
+    public var memory: FactMemory.Status? { options.memory?.status }
 
     /// Folds a new generation from the start of the log, with the definitions in force.
     /// - Parameters:
@@ -204,7 +222,7 @@ public final class OnlineStore: Projection {
         let end = live.position
         let pinned = try PinnedDefinitions(catalog, base: generation.base, at: end)
         var fold = FeatureFold(pinned.definitions, shardBits: Self.shardBits)
-        try fold.fold(log, upTo: end, progress: progress)
+        try fold.fold(log, upTo: end, options: options, progress: progress)
         return State(generation: generation, pinned: pinned, fold: fold, position: end)
     }
 
@@ -218,10 +236,10 @@ public final class OnlineStore: Projection {
         if pinned.definitions != candidate.pinned.definitions {
             candidate.fold = try FeatureFold(
                 pinned.definitions, shardBits: Self.shardBits, reusing: candidate.fold, log: log,
-                upTo: candidate.position)
+                upTo: candidate.position, options: options)
             candidate.pinned = pinned
         }
-        try candidate.fold.fold(log, from: candidate.position, upTo: end)
+        try candidate.fold.fold(log, from: candidate.position, upTo: end, options: options)
         candidate.position = end
     }
 

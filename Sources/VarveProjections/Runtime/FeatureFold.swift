@@ -2,6 +2,7 @@ public import VarveBytes
 public import VarveFeatures
 import VarveFormats
 public import VarveLog
+import VarveSystem
 
 /// The fold of log frames into views, for a fixed set of definitions. The online store, training
 /// sets, rebuilds and audits are this one fold over different stretches of the log.
@@ -113,34 +114,54 @@ extension FeatureFold {
 
 extension FeatureFold {
     /// Writes the views for a snapshot.
-    public func write(to writer: inout ByteWriter) {
-        for view in views { view.write(to: &writer) }
-        writer.integer(UInt32(unreadable.count))
-        for (stream, unreadable) in unreadable.sorted(by: { $0.key < $1.key }) {
-            for text in [stream, unreadable.reason] { writer.value(.string(text)) }
-            writer.integer(Int64(unreadable.count))
-            writer.integer(unreadable.position.value)
+    public func write<Failure>(to pieces: inout PieceWriter<Failure>) throws(Failure) {
+        for view in views { try view.write(to: &pieces) }
+        try pieces.item { writer in
+            writer.integer(UInt32(unreadable.count))
+            for (stream, unreadable) in unreadable.sorted(by: { $0.key < $1.key }) {
+                for text in [stream, unreadable.reason] { writer.value(.string(text)) }
+                writer.integer(Int64(unreadable.count))
+                writer.integer(unreadable.position.value)
+            }
         }
     }
 
     /// Reads what `write` wrote under the same definitions.
+    /// - Parameter memory: keeps the views within a limit on the way.
     public init(
-        _ definitions: Definitions, shardBits: Int = 0, reading reader: inout ByteReader
-    ) throws(ByteError) {
+        _ definitions: Definitions, shardBits: Int = 0, reading pieces: inout PieceReader,
+        memory: FactMemory? = nil
+    ) throws {
         self.init(definitions)
+        var others = 0
+        let watch = Monitor(FactMemory.Watch())
         for index in views.indices {
+            var fresh = 0
             views[index] = try ViewState(
-                views[index].plan, shardBits: shardBits, reading: &reader)
+                views[index].plan, shardBits: shardBits, reading: &pieces
+            ) { view, facts in
+                fresh += facts
+                if fresh < Self.factsBetweenLooks { return }
+                fresh = 0
+                memory?.keep(&view, beside: others, watch)
+            }
+            memory?.keep(&views[index], beside: others, watch)
+            others += views[index].byteCount
         }
-        for _ in 0..<(try reader.integer(UInt32.self)) {
-            guard case .string(let stream) = try reader.value(),
-                case .string(let reason) = try reader.value()
-            else { throw .invalidUTF8(at: reader.offset) }
-            let count = Int(try reader.integer(Int64.self))
-            router.unreadable[stream] = .init(
-                count: count, position: Position(try reader.integer()), reason: reason)
+        try pieces.item { reader throws(ByteError) in
+            for _ in 0..<(try reader.integer(UInt32.self)) {
+                guard case .string(let stream) = try reader.value(),
+                    case .string(let reason) = try reader.value()
+                else { throw .invalidUTF8(at: reader.offset) }
+                let count = Int(try reader.integer(Int64.self))
+                router.unreadable[stream] = .init(
+                    count: count, position: Position(try reader.integer()), reason: reason)
+            }
         }
     }
+
+    /// Facts that are restored before memory is looked at again.
+    private static let factsBetweenLooks = 8192
 }
 
 extension FeatureFold {
@@ -157,16 +178,17 @@ extension FeatureFold {
     /// - Parameter shardBits: for views that are folded anew.
     public init(
         _ definitions: Definitions, shardBits: Int = 0, reusing old: FeatureFold, log: Log,
-        upTo end: Position
+        upTo end: Position, options: FoldOptions = FoldOptions()
     ) throws {
         try self.init(
-            definitions, shardBits: shardBits, reusing: old, prepared: nil, log: log, upTo: end)
+            definitions, shardBits: shardBits, reusing: old, prepared: nil, log: log, upTo: end,
+            options: options)
     }
 
     /// - Parameter prepared: taken instead of the start of the log where it is what is missing.
     init(
         _ definitions: Definitions, shardBits: Int, reusing old: FeatureFold, prepared: Prepared?,
-        log: Log, upTo end: Position
+        log: Log, upTo end: Position, options: FoldOptions
     ) throws {
         self.init(definitions, shardBits: shardBits)
         var missing: [ViewDefinition] = []
@@ -190,7 +212,7 @@ extension FeatureFold {
         if let prepared, prepared.position <= end, prepared.fold.isFold(of: fresh.definitions) {
             (fresh, start) = (prepared.fold, prepared.position)
         }
-        try fresh.fold(log, from: start, upTo: end)
+        try fresh.fold(log, from: start, upTo: end, options: options)
         for (view, state) in zip(missing, fresh.views) {
             if let index = index(ofView: view.name) { views[index] = state }
         }

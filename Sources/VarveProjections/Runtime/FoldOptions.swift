@@ -10,6 +10,8 @@ public struct FoldOptions: Sendable {
     public var heldRecords = 16 * 1024
     /// Stretches of the log that are shorter are folded record by record.
     public var shortStretch: Int64 = 10_000
+    /// What keeps the views' facts within a limit of memory; nil: nothing does.
+    public var memory: FactMemory?
 
     /// As many threads as there are processors.
     public init(threads: Int = ProcessEnvironment.coreCount) { self.threads = threads }

@@ -18,6 +18,7 @@ final class ShardedFold: Sendable {
     private let team: WorkerTeam
     private let options: FoldOptions
     private let state: Monitor<State>
+    private let watch = Monitor(FactMemory.Watch())
 
     private struct State {
         var router: RecordRouter
@@ -89,6 +90,7 @@ final class ShardedFold: Sendable {
                 router.note(worker.router.unreadable)
             }
             take(workers.prefix(pieces.count).map(\.facts))
+            keepWithinMemory()
         }
         frames.removeAll()
         for index in workers.indices {
@@ -98,6 +100,9 @@ final class ShardedFold: Sendable {
         let (left, free, known) = (frames, workers, router)
         state.withLock { $0 = State(router: known, frames: left, workers: free) }
     }
+
+    /// Moves facts out of memory if they take more than they may.
+    func keepWithinMemory() { options.memory?.keep(views, watch) }
 
     /// Step 1: one worker for each piece.
     private func prepare(

@@ -16,6 +16,10 @@ let nodeCommands = [
                 "host", "ADDRESS",
                 "where Kafka clients connect (default 127.0.0.1; others need users)"),
             .init("advertise", "HOST", "what Kafka clients are told to connect to (default: host)"),
+            .init(
+                "memory", "SIZE",
+                "such as 2GiB: facts beyond that nobody asks for go to a file (default: a third of"
+                    + " the machine's)"),
             .init("no-auto-create", nil, "do not create streams that producers name"),
             .init(
                 "snapshot-seconds", "S",
@@ -64,6 +68,7 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     options.httpPort = try port(invocation, "http-port", options.httpPort)
     options.respPort = try port(invocation, "resp-port", options.respPort)
     options.createsStreams = !invocation.has("no-auto-create")
+    options.onlineMemory = try invocation.size("memory") ?? ProcessMemory.available / 3
     let snapshots = SnapshotSchedule()
     let seconds = try invocation.integer(
         "snapshot-seconds", default: Int(snapshots.interval.components.seconds))
@@ -131,15 +136,22 @@ private func showStatus(_ json: JSON) {
         ])
     }
     show("\n" + streams.text)
-    var views = TextTable(["view", "keys", "facts", "bytes"], right: [1, 2, 3])
+    var views = TextTable(["view", "keys", "facts", "bytes", "on disk"], right: [1, 2, 3, 4])
     for item in json["views"]?.arrayValue ?? [] {
         views.add([
             item.text("view"), Int(item["keys"]?.integerValue ?? 0).grouped,
             Int(item["facts"]?.integerValue ?? 0).grouped,
             Int(item["bytes"]?.integerValue ?? 0).grouped,
+            Int(item["paged_bytes"]?.integerValue ?? 0).grouped,
         ])
     }
     if !views.isEmpty { show("\n" + views.text) }
+    if let limit = json["online_memory"]?["limit"]?.integerValue {
+        show("\nviews may take \(Int(limit).grouped) bytes of memory")
+    }
+    if let reason = json["online_memory"]?["unmoved"]?.stringValue {
+        show("\nfacts beyond that could not be moved to a file: \(reason)")
+    }
     for item in json["offline_unreadable"]?.arrayValue ?? [] {
         show(
             "\(item.text("stream")): \(item.text("records")) records are not in the offline store's"

@@ -32,7 +32,7 @@ let trainingCommands = [
         let endings = [".csv", ".lz4", ".parquet", ".arrow", ".arrows", ".feather"]
         let isFile = spine == "-" || endings.contains { spine.hasSuffix($0) }
         let body = isFile ? try readInput(spine) : []
-        let memory = try invocation.value("memory").map { try bytes($0) }
+        let memory = try invocation.size("memory")
         // Before any other thread exists: Ctrl-C then stops the build instead of the process.
         let signal = try TerminationSignal()
         return try Session.with(invocation, needsFeatures: false) { session in
@@ -177,18 +177,6 @@ private func follow(
         if signal.wait(timeout: pause) != nil { _ = try session.send("DELETE", path) }
         pause = min(pause * 2, .milliseconds(10))
     }
-}
-
-/// Reads a size such as `512MiB`.
-private func bytes(_ text: String) throws(CommandError) -> Int {
-    let units = ["": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40]
-    let digits = text.prefix { $0.isNumber }
-    guard let count = Int(digits), let shift = units[String(text.dropFirst(digits.count))],
-        (1...Int.max >> shift).contains(count)
-    else {
-        throw .usage("--memory is \(text), expected a size such as 512MiB or 2GiB")
-    }
-    return count << shift
 }
 
 private func writeReport(_ id: String, _ path: String, _ session: Session) throws {

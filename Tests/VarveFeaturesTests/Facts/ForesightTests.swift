@@ -22,11 +22,7 @@ import VarveTestSupport
         let names = (0..<40).map { "key \($0)" }
         let keys = names.compactMap { EntityKey([.string($0)]) }
         let visibility = Visibility(cutoff: Timestamp(microseconds: 30_000_000))
-        func bytes() -> [UInt8] {
-            var writer = ByteWriter()
-            state.write(to: &writer)
-            return writer.bytes
-        }
+        func bytes() -> [UInt8] { state.snapshot }
         // From no entity at all to more than fit the first table.
         for position in 0..<120 {
             let (before, rows) = (bytes(), keys.map { state.read($0, visibility) })

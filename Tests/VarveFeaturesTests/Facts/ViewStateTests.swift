@@ -6,19 +6,19 @@ import VarveTestSupport
 /// The engine against the slow twin, on random streams with ties, nulls, late, duplicate, amended
 /// and retracted records, null keys, and all three modes.
 @Suite struct ViewStateTests {
-    private static let fields = [
+    static let fields = [
         Field(name: "key", type: .string, isNullable: true),
         Field(name: "x", type: .float64, isNullable: true),
         Field(name: "n", type: .int64, isNullable: true),
         Field(name: "s", type: .string, isNullable: true),
     ]
 
-    private static let stream = StreamDefinition(
+    static let stream = StreamDefinition(
         name: "events", fields: fields, eventTime: .record, knownTime: .ingest, key: ["key"],
         id: nil, expectations: [], policy: .reject)
 
     /// A view with every aggregation that applies, over windows of every kind.
-    private static func view(
+    static func view(
         _ generator: inout SplitMix64, includesCutoff: Bool
     ) throws -> ViewDefinition {
         func pick<T>(_ values: [T]) -> T { values[Int(generator.next() % UInt64(values.count))] }
@@ -66,7 +66,7 @@ import VarveTestSupport
             maxAge: pick([nil, 12]), includesCutoff: includesCutoff)
     }
 
-    private static func fact(
+    static func fact(
         _ generator: inout SplitMix64, position: Int64, isExtreme: Bool = false
     ) -> SetSemantics.Fact {
         func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
@@ -117,7 +117,7 @@ import VarveTestSupport
             isRetraction: generator.chance(8))
     }
 
-    private static func apply(_ fact: SetSemantics.Fact, to state: inout ViewState) {
+    static func apply(_ fact: SetSemantics.Fact, to state: inout ViewState) {
         let known = Timestamp(microseconds: fact.knownTime)
         if fact.isRetraction {
             if let id = fact.id { state.retract(id, position: fact.position, knownTime: known) }
@@ -298,9 +298,7 @@ import VarveTestSupport
             oracle.facts.append(fact)
             Self.apply(fact, to: &state)
         }
-        var writer = ByteWriter()
-        state.write(to: &writer)
-        var reader = ByteReader(writer.bytes.raw)
+        var reader = PieceReader(state.snapshot)
         let resumed = try ViewState(state.plan, reading: &reader)
         let key = Value.string("hot")
         let sample = source.features.indices.filter { _ in generator.next() % 5 == 0 }
@@ -337,11 +335,7 @@ import VarveTestSupport
             fact.slots[0] = .string("key \(generator.next() % 40)")
             for number in states.indices { Self.apply(fact, to: &states[number]) }
         }
-        let bytes = states.map { state in
-            var writer = ByteWriter()
-            state.write(to: &writer)
-            return writer.bytes
-        }
+        let bytes = states.map(\.snapshot)
         #expect(bytes[0] == bytes[1] && bytes[0] == bytes[2])
         #expect(states[0].entityKeys == states[2].entityKeys)
         #expect(states[0].factCount == states[2].factCount)
@@ -350,12 +344,9 @@ import VarveTestSupport
             let row = states[0].read(key, visibility)
             #expect(zip(row, states[2].read(key, visibility)).allSatisfy { $0.isIdentical(to: $1) })
         }
-        let first = bytes[0]
-        var reader = ByteReader(first.raw)
+        var reader = PieceReader(bytes[0])
         let resumed = try ViewState(plan, shardBits: 3, reading: &reader)
-        var writer = ByteWriter()
-        resumed.write(to: &writer)
-        #expect(writer.bytes == bytes[0])
+        #expect(resumed.snapshot == bytes[0])
     }
 
     @Test func `a snapshot cut anywhere is refused`() throws {
@@ -366,11 +357,9 @@ import VarveTestSupport
         for index in 0..<8 {
             Self.apply(Self.fact(&generator, position: Int64(index)), to: &state)
         }
-        var writer = ByteWriter()
-        state.write(to: &writer)
-        for end in 0..<writer.bytes.count {
-            let cut = Array(writer.bytes[..<end])
-            var reader = ByteReader(cut.raw)
+        let bytes = state.snapshot
+        for end in bytes.indices {
+            var reader = PieceReader(Array(bytes[..<end]))
             let found = try? ViewState(plan, reading: &reader)
             #expect(found == nil, "cut at \(end)")
         }
@@ -384,19 +373,14 @@ import VarveTestSupport
         var state = ViewState(plan)
         let facts = (0..<60).map { Self.fact(&generator, position: Int64($0)) }
         for fact in facts.prefix(40) { Self.apply(fact, to: &state) }
-        var writer = ByteWriter()
-        state.write(to: &writer)
-        var reader = ByteReader(writer.bytes.raw)
+        var reader = PieceReader(state.snapshot)
         var resumed = try ViewState(plan, reading: &reader)
-        #expect(reader.remaining == 0)
+        #expect(try reader.isAtEnd())
         for fact in facts.dropFirst(40) {
             Self.apply(fact, to: &state)
             Self.apply(fact, to: &resumed)
         }
-        var (left, right) = (ByteWriter(), ByteWriter())
-        state.write(to: &left)
-        resumed.write(to: &right)
-        #expect(left.bytes == right.bytes)
+        #expect(state.snapshot == resumed.snapshot)
     }
 
     @Test(arguments: 0..<4 as Range<UInt64>)

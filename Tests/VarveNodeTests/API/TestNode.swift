@@ -17,22 +17,27 @@ final class TestNode {
     private(set) var api: NodeAPI
 
     private let segmentBytes: Int64
+    private let onlineMemory: Int?
 
-    init(segmentBytes: Int64 = 256 << 20) throws {
+    /// - Parameter onlineMemory: see `NodeOptions`.
+    init(segmentBytes: Int64 = 256 << 20, onlineMemory: Int? = nil) throws {
         self.segmentBytes = segmentBytes
+        self.onlineMemory = onlineMemory
         root = try TemporaryDirectory()
-        node = try Self.open(root, segmentBytes, disk, clock)
+        node = try Self.open(root, segmentBytes, onlineMemory, disk, clock)
         api = NodeAPI(node)
     }
 
     deinit { try? node.close() }
 
     private static func open(
-        _ root: TemporaryDirectory, _ segmentBytes: Int64, _ disk: FaultyDisk, _ clock: ManualClock
+        _ root: TemporaryDirectory, _ segmentBytes: Int64, _ onlineMemory: Int?,
+        _ disk: FaultyDisk, _ clock: ManualClock
     ) throws -> Node {
         var options = NodeOptions(directory: root.path)
         options.log.reserveBytes = 64 << 10
         options.log.segmentBytes = segmentBytes
+        options.onlineMemory = onlineMemory
         return try Node(options, files: disk, clock: clock)
     }
 
@@ -41,7 +46,7 @@ final class TestNode {
     func restart(removing name: String? = nil) throws {
         try node.close()
         if let name { try root.remove(name) }
-        node = try Self.open(root, segmentBytes, disk, clock)
+        node = try Self.open(root, segmentBytes, onlineMemory, disk, clock)
         api = NodeAPI(node)
     }
 
@@ -51,7 +56,7 @@ final class TestNode {
         let parts = name.split(separator: "/")
         let directory = ([root.path] + parts.dropLast().map(String.init)).joined(separator: "/")
         try disk.replace(String(parts[parts.count - 1]), in: directory, with: bytes)
-        node = try Self.open(root, segmentBytes, disk, clock)
+        node = try Self.open(root, segmentBytes, onlineMemory, disk, clock)
         api = NodeAPI(node)
     }
 

@@ -70,6 +70,10 @@ import VarveTestSupport
         // Few records at once, so that pieces and shards are many.
         var options = FoldOptions(threads: 3)
         (options.pieceRecords, options.heldRecords) = (3, 9)
+        // Facts come and go meanwhile.
+        options.memory = FactMemory(
+            limit: seed == 0 ? nil : 50_000, directory: "\(log.root.path)/spill",
+            PosixFileSystem())
         let online = try OnlineStore(
             log.log, catalog, root: root, files: PosixFileSystem(), options: options)
         let projector = Projector(log.log, schedule: SnapshotSchedule(records: 100, restFactor: 0))

@@ -98,19 +98,26 @@ import VarveTestSupport
         let bytes = try first.bytes()
         try first.projector.stop()
         let whole = try files.contents(of: path)
-        let snapshot = try #require(SnapshotFile(whole))
-        func edited(_ edit: (inout SnapshotFile) -> Void) -> [UInt8] {
-            var copy = snapshot
-            edit(&copy)
-            return copy.encoded()
+        let snapshot = try #require(try SnapshotFile.open(path, files)?.snapshot)
+        func edited(_ edit: (inout SnapshotFile, inout [UInt8]) -> Void) throws -> [UInt8] {
+            var (copy, state) = (snapshot, bytes)
+            edit(&copy, &state)
+            try copy.write("edited", in: log.root.path, files) { pieces in
+                try pieces.item { $0.raw(state) }
+            }
+            return try files.contents(of: "\(log.root.path)/edited")
         }
+        #expect(try edited { _, _ in } == whole)
         let damaged: [(bytes: [UInt8], problem: String)] = [
-            (Array(whole.dropLast()), "no whole snapshot"), ([], "no whole snapshot"),
-            (edited { $0.codeVersion += 1 }, "code version"),
-            (edited { $0.position = 1 << 40 }, "beyond the end"),
-            (edited { $0.definitions = SHA256.digest("x") }, "other definitions"),
-            (edited { $0.payload.removeLast() }, "holds no state"),
-            (edited { $0.payload.append(0) }, "after its state"),
+            (Array(whole.dropLast()), "it ends within"), ([], "no snapshot"),
+            (try edited { snapshot, _ in snapshot.codeVersion += 1 }, "code version"),
+            (try edited { snapshot, _ in snapshot.position = 1 << 40 }, "beyond the end"),
+            (
+                try edited { snapshot, _ in snapshot.definitions = SHA256.digest("x") },
+                "other definitions"
+            ),
+            (try edited { _, state in state.removeLast() }, "holds no state"),
+            (try edited { _, state in state.append(0) }, "goes on after its state"),
         ]
         for (content, problem) in damaged {
             try files.replace("state.snapshot", in: "\(log.root.path)/online/1", with: content)

@@ -9,11 +9,7 @@ import VarveTestSupport
 /// The fold against the set semantics, and against itself: however it came to a position, its bytes
 /// are the same.
 @Suite struct FeatureFoldTests {
-    static func bytes(_ fold: FeatureFold) -> [UInt8] {
-        var writer = ByteWriter()
-        fold.write(to: &writer)
-        return writer.bytes
-    }
+    static func bytes(_ fold: FeatureFold) -> [UInt8] { fold.bytes }
 
     static func fresh(_ definitions: Definitions, _ log: Log, upTo end: Position) throws
         -> FeatureFold
@@ -64,9 +60,9 @@ import VarveTestSupport
             let middle = Position(Int64(history.generator.below(Int(end.value) + 1)))
             let half = Self.bytes(
                 try Self.fresh(history.definitions, log.log, upTo: middle))
-            var reader = ByteReader(half.raw)
+            var reader = PieceReader(half)
             var resumed = try FeatureFold(history.definitions, reading: &reader)
-            #expect(reader.remaining == 0)
+            #expect(try reader.isAtEnd())
             try resumed.fold(log.log, from: middle, upTo: end)
             #expect(Self.bytes(resumed) == fresh, "seed \(seed), resumed at \(middle.value)")
         }
@@ -81,7 +77,7 @@ import VarveTestSupport
         for length in 0..<whole.count {
             let cut = Array(whole.prefix(length))
             #expect(throws: ByteError.self) {
-                var reader = ByteReader(cut.raw)
+                var reader = PieceReader(cut)
                 _ = try FeatureFold(history.definitions, reading: &reader)
             }
         }
