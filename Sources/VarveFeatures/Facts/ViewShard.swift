@@ -3,17 +3,25 @@ import VarveBytes
 /// The facts of some of a view's entities: those whose key's hash leads here. A value type, which
 /// the online store keeps behind one lock each.
 public struct ViewShard: Sendable {
-    /// One entity. Its key lies in `keyBytes`.
+    /// What a read needs of one entity, and no more: many of them pass through the caches. Its key
+    /// lies in `keyBytes`.
     struct Entity: Sendable {
-        let hash: UInt64
         let keyStart: UInt32
         let keyEnd: UInt32
-        /// Of its first fact: what makes an order of entities that no shard or thread decides.
-        let firstPosition: Int64
         var facts: EntityFacts
     }
 
+    /// What else is known of it.
+    struct Origin: Sendable {
+        /// Of its key.
+        let hash: UInt64
+        /// Of its first fact: what makes an order of entities that no shard or thread decides.
+        let firstPosition: Int64
+    }
+
     var entities: [Entity] = []
+    /// In the order of `entities`.
+    private(set) var origins: [Origin] = []
     private var keyBytes: [UInt8] = []
     /// Open addressing: the upper half of a hash, which nearly always tells whether it is the one
     /// that is looked for, over an entity's number plus one; 0 is free.
@@ -39,13 +47,19 @@ public struct ViewShard: Sendable {
 
     /// Memory, in bytes, as well as it can be told: capacities of all arrays.
     public var byteCount: Int {
-        entities.capacity * MemoryLayout<Entity>.stride + keyBytes.capacity + slots.capacity * 8
+        entities.capacity * MemoryLayout<Entity>.stride
+            + origins.capacity * MemoryLayout<Origin>.stride + keyBytes.capacity
+            + slots.capacity * 8
             + texts.byteCount + factBytes.memory
             + (paging?.marks.capacity ?? 0)
     }
 
     /// Facts that are on disk only, in bytes.
     public var pagedByteCount: Int { factBytes.paged }
+
+    /// Whether facts ever left memory.
+    @inline(__always)
+    public var hasPages: Bool { paging != nil }
 
     /// Memory of the entities' facts, in bytes.
     public var factByteCount: Int { factBytes.memory }
@@ -154,8 +168,8 @@ public struct ViewShard: Sendable {
         keyBytes.append(copying: key)
         entities.append(
             Entity(
-                hash: hash, keyStart: UInt32(start), keyEnd: UInt32(keyBytes.count),
-                firstPosition: firstPosition, facts: EntityFacts()))
+                keyStart: UInt32(start), keyEnd: UInt32(keyBytes.count), facts: EntityFacts()))
+        origins.append(Origin(hash: hash, firstPosition: firstPosition))
         paging?.marks.append(true)
         place(entities.count, hash)
         return entities.count - 1
@@ -163,7 +177,7 @@ public struct ViewShard: Sendable {
 
     private mutating func grow() {
         slots = Array(repeating: 0, count: max(16, slots.count * 2))
-        for number in entities.indices { place(number + 1, entities[number].hash) }
+        for number in entities.indices { place(number + 1, origins[number].hash) }
     }
 
     private mutating func place(_ mark: Int, _ hash: UInt64) {
@@ -324,7 +338,7 @@ extension ViewShard {
         guard let number = find(key, hash) else { return narrow }
         narrow.texts = texts
         let entity = narrow.entity(
-            of: key, hash, firstPosition: entities[number].firstPosition)
+            of: key, hash, firstPosition: origins[number].firstPosition)
         narrow.entities[entity].facts = entities[number].facts
         narrow.entities[entity].facts.recall()
         return narrow

@@ -184,9 +184,9 @@ extension ViewState {
         var places: [Place] = []
         places.reserveCapacity(keyCount)
         for (index, shard) in shards.enumerated() {
-            for (number, entity) in shard.entities.enumerated() {
+            for (number, origin) in shard.origins.enumerated() {
                 places.append(
-                    Place(shard: index, number: number, firstPosition: entity.firstPosition))
+                    Place(shard: index, number: number, firstPosition: origin.firstPosition))
             }
         }
         // Within a shard they are in order already.

@@ -81,7 +81,11 @@ final class LiveView: Sendable {
     ) {
         let later = later(visibility)
         shards[ViewShard.index(hash, bits: shardBits)].withLock { shard in
-            shard.answer(plan, key, hash, features, visibility, later, into: &values)
+            if shard.hasPages {
+                shard.answer(plan, key, hash, features, visibility, later, into: &values)
+            } else {
+                shard.read(plan, key, hash, features, visibility, later, into: &values)
+            }
         }
     }
 
