@@ -250,6 +250,14 @@ private final class SimulatedFile: File {
         return end - first
     }
 
+    func nextData(from offset: Int64) -> Int64? {
+        let bytes = system.machine.withLock { $0.disk.inodes[inode].cached }
+        guard let next = bytes.indices.dropFirst(Int(offset)).first(where: { bytes[$0] != 0 })
+        else { return nil }
+        // File systems know of pages.
+        return max(offset, Int64(next) & ~4095)
+    }
+
     func write(_ bytes: RawSpan, at offset: Int64) throws(SystemError) {
         let copy = bytes.copied()
         try system.machine.withLock { machine throws(SystemError) in

@@ -28,7 +28,8 @@ int chw_accept4(int descriptor);
 int chw_eventfd(void);
 int chw_fallocate(int descriptor, int64_t offset, int64_t length);
 int chw_signalfd_terminate(void);
-// lseek with SEEK_DATA: the file's own offset moves, which pread and pwrite do not use.
+// lseek with SEEK_DATA on file systems whose word on holes is good, the offset itself on others. The
+// file's own offset moves, which pread and pwrite do not use.
 int64_t chw_next_data(int descriptor, int64_t offset);
 // sync_file_range: begins to write a range to the disk, and does not wait.
 int chw_begin_sync(int descriptor, int64_t offset, int64_t length);

@@ -192,6 +192,8 @@ public struct FactReader: Sendable {
         _ elements: [From], to places: [Int32], of target: inout MutableSpan<To>,
         as made: (From) -> To
     ) {
+        precondition(
+            elements.count == places.count, "\(elements.count) cells of \(places.count) rows")
         let (elements, places) = (elements.span, places.span)
         for row in elements.indices where places[row] >= 0 {
             target[Int(places[row])] = made(elements[row])

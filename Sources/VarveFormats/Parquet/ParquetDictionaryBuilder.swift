@@ -203,32 +203,18 @@ enum ParquetBounds {
     private static func doubles(
         _ words: borrowing Span<UInt64>, _ rows: Range<Int>, _ isThere: (Int) -> Bool
     ) -> (least: Double, most: Double, isNumber: Bool) {
-        var (least, most) = (Double.infinity, -Double.infinity)
-        var isNumber = true
         // Two at a time: one comparison waits for the one before it.
-        var (otherLeast, otherMost) = (least, most)
+        var (even, odd) = (DoubleBounds(), DoubleBounds())
         var row = rows.lowerBound
         while row + 1 < rows.upperBound {
-            let (value, other) = (Double(bitPattern: words[row]), Double(bitPattern: words[row + 1]))
-            if isThere(row) {
-                isNumber = isNumber && value == value
-                least = value < least ? value : least
-                most = value > most ? value : most
-            }
-            if isThere(row + 1) {
-                isNumber = isNumber && other == other
-                otherLeast = other < otherLeast ? other : otherLeast
-                otherMost = other > otherMost ? other : otherMost
-            }
+            if isThere(row) { even.take(Double(bitPattern: words[row])) }
+            if isThere(row + 1) { odd.take(Double(bitPattern: words[row + 1])) }
             row += 2
         }
-        if row < rows.upperBound, isThere(row) {
-            let value = Double(bitPattern: words[row])
-            isNumber = isNumber && value == value
-            least = value < least ? value : least
-            most = value > most ? value : most
-        }
-        return (min(least, otherLeast), max(most, otherMost), isNumber)
+        if row < rows.upperBound, isThere(row) { even.take(Double(bitPattern: words[row])) }
+        return (
+            min(even.least, odd.least), max(even.most, odd.most), even.areNumbers && odd.areNumbers
+        )
     }
 
     private static func word(_ value: UInt64) -> [UInt8] {
@@ -248,5 +234,18 @@ extension RawSpan {
             index += 1
         }
         return byteCount < other.byteCount
+    }
+}
+
+private struct DoubleBounds {
+    var least = Double.infinity
+    var most = -Double.infinity
+    var areNumbers = true
+
+    @inline(__always)
+    mutating func take(_ value: Double) {
+        areNumbers = areNumbers && value == value
+        least = value < least ? value : least
+        most = value > most ? value : most
     }
 }

@@ -9,6 +9,7 @@ struct FileWindow: ~Copyable {
     private let base: Int64
     private let block: Int
     private let ignoresChecksums: Bool
+    private let surveyedBytes: Int64
     private(set) var bytes: [UInt8] = []
     /// Where `bytes` begin in the file.
     private var start: Int64 = 0
@@ -17,10 +18,13 @@ struct FileWindow: ~Copyable {
     private static let magic = Array("VRV1".utf8)
 
     /// A window of a segment's file of `size` bytes.
+    /// - Parameter surveyedBytes: those that `survey` reads before the file system is asked where the
+    ///   next data are: what it has read ahead counts as written for it.
     init(
         _ file: any File, size: Int64, log: LogID, base: Int64, block: Int,
-        ignoresChecksums: Bool = false
+        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 16 << 20
     ) {
+        self.surveyedBytes = surveyedBytes
         self.ignoresChecksums = ignoresChecksums
         self.file = file
         self.size = size
@@ -122,13 +126,9 @@ struct FileWindow: ~Copyable {
         return rest
     }
 
-    /// Bytes that are read before the file system is asked again: what it has read ahead counts as
-    /// written for it.
-    private static let surveyedBytes: Int64 = 16 << 20
-
     /// Some bytes that are known to be zero, or none, from an offset or a bit later on.
     private func hole(from offset: Int64) -> Range<Int64> {
-        let start = min(size, offset + Self.surveyedBytes)
+        let start = min(size, offset + surveyedBytes)
         return start..<max(start, min(size, file.nextData(from: start) ?? size))
     }
 

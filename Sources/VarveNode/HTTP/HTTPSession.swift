@@ -26,10 +26,6 @@ struct HTTPWorkers: Sendable {
     let bodies: WorkerPool
     let handler: HTTPServer.Handler
 
-    /// Bytes from which on freed pages are given back to the system after a body was made: looking
-    /// for them halts all who allocate.
-    private static let largeBody = 64 << 20
-
     /// Answers a request. A body in pieces is made here, and goes out meanwhile.
     func answer(_ request: HTTPRequest, _ peer: HTTPPeer, _ promised: PromisedAnswer) {
         let response = handler(request, peer)
@@ -46,7 +42,7 @@ struct HTTPWorkers: Sendable {
             head, HTTPBodySource(stream: stream, framing: framing, promised, bodies))
         stream.produce()
         // What a large body was made of was large, too.
-        if let count = stream.byteCount, count >= Self.largeBody { ProcessMemory.giveBack() }
+        if let count = stream.byteCount, count >= SpooledBody.largeBytes { ProcessMemory.giveBack() }
     }
 }
 

@@ -43,6 +43,8 @@ final class SpooledBody: HTTPBodyStream {
         var failure: (any Error)?
         /// Called once there is something to hand out.
         var isReady: (@Sendable () -> Void)?
+        /// Called once nothing more will come.
+        var isOver: (@Sendable () -> Void)?
     }
 
     private enum Step {
@@ -70,6 +72,28 @@ final class SpooledBody: HTTPBodyStream {
 
     /// Why it will not become whole; nil while nothing is wrong.
     var failure: (any Error)? { state.withLock { $0.failure } }
+
+    /// Bytes from which on freed pages are given back to the system after a body was made: looking
+    /// for them halts all who allocate.
+    static let largeBytes = 64 << 20
+
+    /// Makes the body, or waits until whoever makes it already is done.
+    func finish() {
+        produce()
+        let isOver = Monitor(false)
+        while !isOver.withLock({ $0 }) {
+            let isWaiting = state.withLock { state in
+                if state.isWhole || state.isCancelled || state.failure != nil { return false }
+                state.isOver = {
+                    isOver.withLock { $0 = true }
+                    isOver.wakeAll()
+                }
+                return true
+            }
+            if !isWaiting { return }
+            isOver.wait(until: { $0 }) { _ in }
+        }
+    }
 
     func produce() {
         // What it is made of goes when this returns, not with the body.
@@ -125,12 +149,17 @@ final class SpooledBody: HTTPBodyStream {
 
     /// Changes the state, and tells whoever waits for that.
     private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
-        let (result, isReady) = state.withLock { state in
+        let (result, isReady, isOver) = state.withLock { state in
             let result = body(&state)
             defer { state.isReady = nil }
-            return (result, state.isReady)
+            guard state.isWhole || state.isCancelled || state.failure != nil else {
+                return (result, state.isReady, (@Sendable () -> Void)?.none)
+            }
+            defer { state.isOver = nil }
+            return (result, state.isReady, state.isOver)
         }
         isReady?()
+        isOver?()
         return result
     }
 

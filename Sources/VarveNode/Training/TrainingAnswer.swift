@@ -29,6 +29,15 @@ struct TrainingAnswer: Sendable {
     let format: Format
     let body: SpooledBody
 
+    var response: HTTPResponse {
+        HTTPResponse(
+            status: .ok,
+            headers: ["Content-Type": format.contentType, "Varve-Training-Set": manifest],
+            stream: body)
+    }
+}
+
+extension TrainingAnswer {
     /// An answer whose body is yet to be produced; the table is let go then.
     init(_ set: TrainingSet, _ format: Format, _ space: SpoolSpace) {
         manifest = set.manifest.id
@@ -41,12 +50,5 @@ struct TrainingAnswer: Sendable {
             case .parquet: try set.parquet(threads: ProcessEnvironment.coreCount, body.write)
             }
         }
-    }
-
-    var response: HTTPResponse {
-        HTTPResponse(
-            status: .ok,
-            headers: ["Content-Type": format.contentType, "Varve-Training-Set": manifest],
-            stream: body)
     }
 }

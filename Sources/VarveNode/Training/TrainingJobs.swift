@@ -8,9 +8,9 @@ import VarveTraining
 ///     waiting --> running --> done | failed | cancelled
 ///                 build, write
 ///
-/// A set may be fetched as soon as it is built, while it is being written. A finished one waits to be fetched, for a while, in the format that was asked for, in memory as
-/// long as `SpoolSpace` has room there, then in a file: it can always be made again from its
-/// manifest.
+/// A set may be fetched as soon as it is built, while it is being written. A finished one waits to be
+/// fetched, for a while, in the format that was asked for, in memory as long as `SpoolSpace` has room
+/// there, then in a file: it can always be made again from its manifest.
 final class TrainingJobs: Sendable {
     /// Jobs that wait for their turn; further ones are refused.
     static let waitingMax = 16
@@ -64,21 +64,34 @@ final class TrainingJobs: Sendable {
         var startedAt: ContinuousClock.Instant?
         var endedAt: ContinuousClock.Instant?
         var isCancelled = false
-        /// What is being written of it.
-        var body: SpooledBody?
-        /// The set while it is being written, unless somebody fetches it already.
-        var answer: TrainingAnswer?
+        /// The set while it is being written.
+        var written: TrainingAnswer?
+        /// Whether somebody fetches that already.
+        var isTaken = false
 
         /// The set if it can be fetched.
         var kept: TrainingAnswer? {
             if case .done(let answer, _) = phase { return answer }
-            return answer
+            return isTaken || isCancelled ? nil : written
         }
 
         /// Ends what there is of it: building, or writing.
         mutating func cancel() {
+            if phase.isEnded { return }
             isCancelled = true
-            body?.cancel()
+            written?.body.cancel()
+        }
+
+        /// What becomes of it once its set was written, as far as that went.
+        func phase(after answer: TrainingAnswer) -> Phase {
+            if isCancelled { return .cancelled }
+            switch answer.body.failure {
+            case nil: break
+            // Nobody asked for that: whoever fetched it has gone.
+            case SpoolError.cancelled? where isTaken: break
+            case let failure?: return .failed(failure)
+            }
+            return .done(isTaken ? nil : answer, manifest: answer.manifest)
         }
     }
 
@@ -128,36 +141,30 @@ final class TrainingJobs: Sendable {
             return isWanted
         }
         if !isWanted { return }
-        let phase: Phase
-        do {
+        let outcome = Result {
             let answer = try build { [self] step in try note(step, id) }
             try note(answer, id)
-            answer.body.produce()
-            switch answer.body.failure {
-            case SpoolError.cancelled?: throw TrainingError.cancelled
-            case let failure?: throw failure
-            case nil: break
-            }
-            phase = .done(answer, manifest: answer.manifest)
-        } catch TrainingError.cancelled {
-            phase = .cancelled
-        } catch {
-            phase = .failed(error)
+            answer.body.finish()
+            return answer
         }
         state.withLock { state in
             state.with(id) { job in
-                job.phase = phase
-                // Whoever fetched it while it was written has it.
-                if case .done(_, let manifest) = phase, job.answer == nil {
-                    job.phase = .done(nil, manifest: manifest)
-                }
-                job.answer = nil
-                job.body = nil
+                job.phase =
+                    switch outcome {
+                    case .success(let answer): job.phase(after: answer)
+                    case .failure(TrainingError.cancelled): .cancelled
+                    case .failure(let error): .failed(error)
+                    }
+                job.written = nil
                 job.endedAt = .now
             }
             Self.forget(&state)
         }
         state.wakeAll()
+        // What a large set was made of was large, too.
+        if let count = try? outcome.get().body.byteCount, count >= SpooledBody.largeBytes {
+            ProcessMemory.giveBack()
+        }
     }
 
     /// The set is built, and about to be written.
@@ -166,7 +173,7 @@ final class TrainingJobs: Sendable {
             var isCancelled = false
             state.with(id) { job in
                 isCancelled = job.isCancelled
-                (job.body, job.answer) = (answer.body, answer)
+                job.written = answer
             }
             return isCancelled
         }
@@ -237,17 +244,17 @@ final class TrainingJobs: Sendable {
         _ id: String, _ format: TrainingAnswer.Format?, keeps: Bool
     ) throws -> TrainingAnswer {
         // Looked at and taken at once: a body is handed out to one client only.
-        let (phase, kept) = try state.withLock { state throws(NodeError) in
+        let (phase, kept, taken) = try state.withLock { state throws(NodeError) in
             let job = try Self.job(id, state)
             if !keeps, let answer = job.kept, format ?? answer.format == answer.format {
                 state.with(id) { taken in
-                    taken.answer = nil
+                    taken.isTaken = true
                     if case .done(_, let manifest) = taken.phase {
                         taken.phase = .done(nil, manifest: manifest)
                     }
                 }
             }
-            return (job.phase, job.kept)
+            return (job.phase, job.kept, job.isTaken ? job.written?.manifest : nil)
         }
         if let kept {
             if let format, format != kept.format {
@@ -263,12 +270,16 @@ final class TrainingJobs: Sendable {
                 "the set of \(id) is not kept any more: reproduce \(manifest) instead")
         case .failed(let error): throw error
         case .cancelled: throw TrainingError.cancelled
+        case .running where taken != nil:
+            throw NodeError.conflict(
+                "the set of \(id) was handed out: reproduce \(taken ?? "it") instead")
         case .waiting, .running:
             throw NodeError.conflict("\(id) is not done yet: see GET /v1/jobs/\(id)")
         }
     }
 
-    /// Stops a job that waits or runs; nothing of it is kept.
+    /// Stops a job that waits or runs; nothing of its set is kept, though it stays on record once it
+    /// was built.
     func cancel(_ id: String) throws(NodeError) -> JSON {
         _ = try job(id)
         state.withLock { $0.with(id) { $0.cancel() } }
@@ -299,7 +310,7 @@ final class TrainingJobs: Sendable {
             members.append(.init("training_set", .string(manifest)))
             members.append(.init("is_kept", .bool(answer != nil)))
         case .failed(let error): members.append(.init("error", .string("\(error)")))
-        case .running: members.append(.init("is_kept", .bool(job.answer != nil)))
+        case .running: members.append(.init("is_kept", .bool(job.kept != nil)))
         case .waiting, .cancelled: break
         }
         return .object(members)

@@ -95,7 +95,10 @@ public final class OfflineStore: Projection {
         let file = try files.open(path, .read)
         let tail = try tail(file)
         let selection = try ParquetSelection(columns, tail: tail.raw, fileSize: try file.size())
-        var bytes = [UInt8](count: selection.byteCount) { _ in }
+        var bytes = [UInt8](count: selection.byteCount) { bytes in
+            // The ranges fill the rest.
+            for index in 0..<min(selection.firstOffset, bytes.count) { bytes[index] = 0 }
+        }
         var next = selection.firstOffset
         for range in selection.ranges {
             let length = Int(range.upperBound - range.lowerBound)

@@ -2,6 +2,7 @@ import Testing
 import VarveBytes
 import VarveFormats
 import VarveSystem
+import VarveTestSupport
 
 @testable import VarveLog
 
