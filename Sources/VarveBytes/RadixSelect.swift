@@ -60,6 +60,7 @@ public struct RadixSelect: Sendable {
     }
 
     /// The word that would stand at an index if all were in order.
+    /// - Complexity: a pass over all words, but for indices that were prepared for.
     public mutating func word(at index: Int) -> UInt64 {
         precondition(words.indices.contains(index), "index \(index) of \(count) words")
         let part = part(holding: index)
@@ -67,6 +68,7 @@ public struct RadixSelect: Sendable {
     }
 
     /// How many words are less than one.
+    /// - Complexity: a pass over all words, but for those near indices that were prepared for.
     public mutating func count(below word: UInt64) -> Int {
         if words.isEmpty || word <= least { return 0 }
         if (word - least) >> shift >= UInt64(starts.count - 1) { return count }

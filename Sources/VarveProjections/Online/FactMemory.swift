@@ -62,6 +62,7 @@ public final class FactMemory: Sendable {
     /// Moves facts of some views out when they take more memory than they may. What cannot be moved
     /// stays, with the reason in `status`.
     func keep(_ views: [LiveView], _ watch: Monitor<Watch>) {
+        if limit == nil { return }
         let places = views.flatMap { view in (0..<view.shardCount).map { (view, $0) } }
         keep(watch, total: { views.reduce(0) { $0 + $1.byteCount } }) { wanted in
             try free(wanted, weights: { places.map { $0.factByteCount(ofShard: $1) } }) {
