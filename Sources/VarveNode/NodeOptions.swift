@@ -1,5 +1,6 @@
 public import VarveLog
 public import VarveProjections
+import VarveSystem
 
 /// How a node is set up.
 public struct NodeOptions: Sendable {
@@ -26,6 +27,8 @@ public struct NodeOptions: Sendable {
     /// Bytes of memory that the views' facts may take there before those that nobody asked for
     /// lately go to a file; nil: as many as they like.
     public var onlineMemory: Int?
+    /// What commands let them take unless told: a rebuild takes as much again beside them.
+    public static var usualOnlineMemory: Int { ProcessMemory.available / 3 }
     public var log = LogOptions()
     /// When projections are saved while records come.
     public var snapshots = SnapshotSchedule()

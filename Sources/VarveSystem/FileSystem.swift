@@ -101,11 +101,34 @@ extension FileSystem {
     public func replace(
         _ name: String, in directory: String, with bytes: [UInt8]
     ) throws(SystemError) {
-        let temporary = "\(directory)/\(name).tmp"
-        let file = try open(temporary, .create)
+        let file = try open("\(directory)/\(name).tmp", .create)
         try file.write(bytes.raw, at: 0)
+        try replace(name, in: directory, with: file)
+    }
+
+    /// The same with a file that was written in the same directory, and takes the name.
+    public func replace(
+        _ name: String, in directory: String, with file: any File
+    ) throws(SystemError) {
         try file.sync()
-        try rename(temporary, to: "\(directory)/\(name)")
+        try rename(file.path, to: "\(directory)/\(name)")
         try syncDirectory(directory)
     }
+
+    /// A new file without a name: it is gone when nobody uses it, or with the process.
+    /// - Parameter directory: made if need be; the file has a name there until it is open.
+    public func unnamedFile(in directory: String) throws(SystemError) -> any File {
+        try createDirectory(directory)
+        let number = unnamedFiles.withLock { number in
+            number += 1
+            return number
+        }
+        let path = "\(directory)/unnamed-\(number)"
+        let file = try open(path, .create)
+        try remove(path)
+        return file
+    }
 }
+
+/// Tells files apart while they have a name.
+private let unnamedFiles = Monitor(0)

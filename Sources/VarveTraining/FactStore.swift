@@ -76,7 +76,7 @@ final class FactStore: Sendable {
         }
         let size = Int64(writer.count)
         let (file, base) = try state.withLock { state in
-            let file = try state.file ?? Self.create(spill)
+            let file = try state.file ?? spill.files.unnamedFile(in: spill.directory)
             state.file = file
             defer { state.end += size }
             return (file, state.end)
@@ -92,22 +92,6 @@ final class FactStore: Sendable {
             state.pieces[piece] = spilled
             state.spilled += facts
         }
-    }
-
-    /// Tells the files of builds that run side by side apart while they have a name.
-    private static let created = Monitor(0)
-
-    /// A file without a name: it is gone when the store is, or the process.
-    private static func create(_ spill: Spill) throws(SystemError) -> any File {
-        try spill.files.createDirectory(spill.directory)
-        let number = created.withLock { number in
-            number += 1
-            return number
-        }
-        let path = "\(spill.directory)/facts-\(number)"
-        let file = try spill.files.open(path, .create)
-        try spill.files.remove(path)
-        return file
     }
 
     /// The facts of a view in a partition, in the order of the pieces.

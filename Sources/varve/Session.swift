@@ -51,7 +51,7 @@ final class Session {
         do {
             var options = NodeOptions(directory: directory)
             options.keepsOnline = needsFeatures
-            options.onlineMemory = ProcessMemory.available / 3
+            options.onlineMemory = NodeOptions.usualOnlineMemory
             let node = try Node(options)
             var progress: Progress?
             node.catchUp { reached, wanted in

@@ -58,11 +58,7 @@ enum Sample {
 extension FeatureFold {
     /// Its snapshot.
     var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        var pieces = PieceWriter { (piece: RawSpan) throws(Never) in bytes.append(copying: piece) }
-        write(to: &pieces)
-        pieces.finish()
-        return bytes
+        onePiece { write(to: &$0) }
     }
 }
 

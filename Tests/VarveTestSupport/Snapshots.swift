@@ -15,10 +15,15 @@ extension PieceReader {
 extension ViewState {
     /// Its snapshot, in one piece.
     public var snapshot: [UInt8] {
-        var bytes: [UInt8] = []
-        var pieces = PieceWriter { (piece: RawSpan) throws(Never) in bytes.append(copying: piece) }
-        write(to: &pieces)
-        pieces.finish()
-        return bytes
+        onePiece { write(to: &$0) }
     }
+}
+
+/// What is written in pieces, as one.
+public func onePiece(_ write: (inout PieceWriter<Never>) -> Void) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var pieces = PieceWriter { (piece: RawSpan) throws(Never) in bytes.append(copying: piece) }
+    write(&pieces)
+    pieces.finish()
+    return bytes
 }

@@ -179,6 +179,24 @@ struct EntityFacts: Sendable {
         return low
     }
 
+    /// All facts, one after the other, and their replaced times, if any was.
+    func content(_ stride: Int) -> (words: [UInt64], replaced: [Int64]) {
+        if closed.isEmpty { return open.facts }
+        var content: (words: [UInt64], replaced: [Int64]) = ([], [])
+        content.words.reserveCapacity(count(stride) * stride)
+        var hasReplaced = false
+        forEachBlock { if $0.hasReplaced { hasReplaced = true } }
+        forEachBlock { block in
+            let facts = block.facts
+            content.words.append(copying: facts.words.span)
+            guard hasReplaced else { return }
+            content.replaced += facts.replaced.isEmpty
+                ? Array(repeating: FactBlock.never, count: 2 * facts.words.count / stride)
+                : facts.replaced
+        }
+        return content
+    }
+
     /// The facts block by block, in order.
     func forEachBlock(_ body: (borrowing FactBlock) -> Void) {
         for number in closed.indices { body(closed[number].block) }

@@ -1,5 +1,5 @@
-import VarveBytes
 import Synchronization
+import VarveBytes
 
 /// Where facts lie that memory has no room for: the seam through which this floor, which knows no
 /// disk, gets one. What is in it need not outlive the process.

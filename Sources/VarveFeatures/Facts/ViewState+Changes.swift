@@ -31,19 +31,8 @@ extension ViewState {
             let two = right.find(key.bytes.raw, key.hash)
         else { return false }
         // Texts have numbers of their own in each shard.
-        func content(_ shard: ViewShard, _ number: Int) -> (words: [UInt64], replaced: [Int64]) {
-            var (words, replaced): ([UInt64], [Int64]) = ([], [])
-            shard.entities[number].facts.forEachBlock { block in
-                let found = block.facts
-                words += found.words
-                replaced += found.replaced.isEmpty
-                    ? Array(
-                        repeating: FactBlock.never, count: 2 * found.words.count / plan.stride)
-                    : found.replaced
-            }
-            return (words, replaced)
-        }
-        let (here, there) = (content(left, one), content(right, two))
+        let here = left.entities[one].facts.content(plan.stride)
+        let there = right.entities[two].facts.content(plan.stride)
         guard here.words.count == there.words.count, here.replaced == there.replaced else {
             return false
         }

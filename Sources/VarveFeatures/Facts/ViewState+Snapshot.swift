@@ -143,23 +143,3 @@ private struct SnapshotTexts {
         return fresh
     }
 }
-
-extension EntityFacts {
-    /// All facts, one after the other, and their replaced times, if any was.
-    fileprivate func content(_ stride: Int) -> (words: [UInt64], replaced: [Int64]) {
-        if closed.isEmpty { return open.facts }
-        var content: (words: [UInt64], replaced: [Int64]) = ([], [])
-        content.words.reserveCapacity(count(stride) * stride)
-        var hasReplaced = false
-        forEachBlock { if $0.hasReplaced { hasReplaced = true } }
-        forEachBlock { block in
-            let facts = block.facts
-            content.words.append(copying: facts.words.span)
-            guard hasReplaced else { return }
-            content.replaced += facts.replaced.isEmpty
-                ? Array(repeating: FactBlock.never, count: 2 * facts.words.count / stride)
-                : facts.replaced
-        }
-        return content
-    }
-}

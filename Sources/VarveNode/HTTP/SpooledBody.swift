@@ -43,8 +43,9 @@ final class SpooledBody: HTTPBodyStream {
         var failure: (any Error)?
         /// Called once there is something to hand out.
         var isReady: (@Sendable () -> Void)?
-        /// Called once nothing more will come.
-        var isOver: (@Sendable () -> Void)?
+
+        /// Whether nothing more will come.
+        var isOver: Bool { isWhole || isCancelled || failure != nil }
     }
 
     private enum Step {
@@ -80,19 +81,7 @@ final class SpooledBody: HTTPBodyStream {
     /// Makes the body, or waits until whoever makes it already is done.
     func finish() {
         produce()
-        let isOver = Monitor(false)
-        while !isOver.withLock({ $0 }) {
-            let isWaiting = state.withLock { state in
-                if state.isWhole || state.isCancelled || state.failure != nil { return false }
-                state.isOver = {
-                    isOver.withLock { $0 = true }
-                    isOver.wakeAll()
-                }
-                return true
-            }
-            if !isWaiting { return }
-            isOver.wait(until: { $0 }) { _ in }
-        }
+        state.wait(until: { $0.isOver }) { _ in }
     }
 
     func produce() {
@@ -152,14 +141,10 @@ final class SpooledBody: HTTPBodyStream {
         let (result, isReady, isOver) = state.withLock { state in
             let result = body(&state)
             defer { state.isReady = nil }
-            guard state.isWhole || state.isCancelled || state.failure != nil else {
-                return (result, state.isReady, (@Sendable () -> Void)?.none)
-            }
-            defer { state.isOver = nil }
             return (result, state.isReady, state.isOver)
         }
+        if isOver { state.wakeAll() }
         isReady?()
-        isOver?()
         return result
     }
 
@@ -246,7 +231,7 @@ final class SpoolSpace: Sendable {
     private let files: any FileSystem
     private let directory: String
     private let limit: Int
-    private let state = Monitor((bytes: 0, fileBytes: 0, created: 0))
+    private let state = Monitor((bytes: 0, fileBytes: 0))
 
     /// - Parameter directory: made when it is needed; nothing stays in it.
     init(_ files: any FileSystem, directory: String, memoryBytes: Int = SpoolSpace.memoryBytes) {
@@ -280,16 +265,5 @@ final class SpoolSpace: Sendable {
 
     fileprivate func giveFile(_ count: Int) { state.withLock { $0.fileBytes -= count } }
 
-    /// A file without a name: it is gone when nobody uses it, or with the process.
-    fileprivate func file() throws(SystemError) -> any File {
-        try files.createDirectory(directory)
-        let number = state.withLock { state in
-            state.created += 1
-            return state.created
-        }
-        let path = "\(directory)/body-\(number)"
-        let file = try files.open(path, .create)
-        try files.remove(path)
-        return file
-    }
+    fileprivate func file() throws(SystemError) -> any File { try files.unnamedFile(in: directory) }
 }

@@ -223,14 +223,12 @@ struct RESPCommands: Sendable {
     }
 
     /// Runs a body with what this batch reads from.
-    private mutating func reading<Result>(
-        _ body: (inout RESPReading, inout RESPWriter) -> Result
-    ) -> Result {
+    private mutating func reading(_ body: (inout RESPReading, inout RESPWriter) -> Void) {
         if isStale {
             reading.renew(node.online.reader, node.clock.now())
             isStale = false
         }
-        return body(&reading, &writer)
+        body(&reading, &writer)
     }
 
     /// Notes what a command that will be run reads.

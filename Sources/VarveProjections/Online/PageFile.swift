@@ -30,10 +30,7 @@ final class PageFile: FactPages {
     private func file() throws(SystemError) -> any File {
         try space.withLock { space throws(SystemError) in
             if let file = space.file { return file }
-            try files.createDirectory(directory)
-            let path = "\(directory)/pages"
-            let file = try files.open(path, .create)
-            try files.remove(path)
+            let file = try files.unnamedFile(in: directory)
             space.file = file
             return file
         }

@@ -66,14 +66,14 @@ public struct SnapshotFile: Sendable, Equatable {
         try files.createDirectory(directory)
         let temporary = "\(directory)/\(name).tmp"
         do {
-            try write(to: try files.open(temporary, .create), state)
+            let file = try files.open(temporary, .create)
+            try write(to: file, state)
+            try files.replace(name, in: directory, with: file)
         } catch {
             // It may be as large as what there is no room for.
             try? files.remove(temporary)
             throw error
         }
-        try files.rename(temporary, to: "\(directory)/\(name)")
-        try files.syncDirectory(directory)
     }
 
     private func write(
@@ -88,7 +88,6 @@ public struct SnapshotFile: Sendable, Equatable {
         try state(&pieces)
         try pieces.finish()
         try target.piece(header.raw.extracting(0..<0))
-        try file.sync()
     }
 
     /// Where pieces go one after the other.

@@ -68,7 +68,7 @@ private func serve(_ invocation: Invocation) throws -> Int32 {
     options.httpPort = try port(invocation, "http-port", options.httpPort)
     options.respPort = try port(invocation, "resp-port", options.respPort)
     options.createsStreams = !invocation.has("no-auto-create")
-    options.onlineMemory = try invocation.size("memory") ?? ProcessMemory.available / 3
+    options.onlineMemory = try invocation.size("memory") ?? NodeOptions.usualOnlineMemory
     let snapshots = SnapshotSchedule()
     let seconds = try invocation.integer(
         "snapshot-seconds", default: Int(snapshots.interval.components.seconds))

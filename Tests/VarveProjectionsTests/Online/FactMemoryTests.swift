@@ -11,44 +11,25 @@ import VarveTestSupport
 /// The online store under a limit of memory that is far too small, against a fresh fold that has
 /// none.
 @Suite struct FactMemoryTests {
-    private final class Running {
-        let memory: FactMemory
-        let online: OnlineStore
-        let projector: Projector
-        private let log: TemporaryLog
+    private func start(
+        _ log: TemporaryLog, limit: Int, _ files: any FileSystem = PosixFileSystem()
+    ) throws -> RunningStore {
+        var options = FoldOptions(threads: 2)
+        (options.pieceRecords, options.heldRecords, options.shortStretch) = (16, 64, 100)
+        options.memory = FactMemory(limit: limit, directory: "\(log.root.path)/spill", files)
+        return try RunningStore(
+            log, options: options, schedule: SnapshotSchedule(records: 150, restFactor: 0))
+    }
 
-        init(_ log: TemporaryLog, limit: Int, _ files: any FileSystem = PosixFileSystem()) throws {
-            self.log = log
-            memory = FactMemory(limit: limit, directory: "\(log.root.path)/spill", files)
-            var options = FoldOptions(threads: 2)
-            (options.pieceRecords, options.heldRecords, options.shortStretch) = (16, 64, 100)
-            options.memory = memory
-            let catalog = try CatalogProjection(log.log)
-            online = try OnlineStore(
-                log.log, catalog, root: "\(log.root.path)/online", files: PosixFileSystem(),
-                options: options)
-            projector = Projector(
-                log.log, schedule: SnapshotSchedule(records: 150, restFactor: 0))
-            projector.start([catalog, online])
-        }
-
-        func settle() {
-            #expect(projector.wait(for: log.log.commitPosition))
-            #expect(projector.status().allSatisfy { $0.blocked == nil && $0.unsaved == nil })
-        }
-
-        var pagedBytes: Int {
-            let reader = online.reader
-            return reader.definitions.views.indices.reduce(0) {
-                $0 + reader.size(ofView: $1).pagedBytes
-            }
+    private func pagedBytes(_ running: RunningStore) -> Int {
+        let reader = running.online.reader
+        return reader.definitions.views.indices.reduce(0) {
+            $0 + reader.size(ofView: $1).pagedBytes
         }
     }
 
     private func fresh(_ log: TemporaryLog, _ state: OnlineStore.State) throws -> FeatureFold {
-        var fold = FeatureFold(state.pinned.definitions)
-        try fold.fold(log.log, upTo: state.position)
-        return fold
+        try FeatureFoldTests.fresh(state.pinned.definitions, log.log, upTo: state.position)
     }
 
     @Test(arguments: 0..<4 as Range<UInt64>)
@@ -61,11 +42,11 @@ import VarveTestSupport
         let limit = [1, 30_000][Int(seed % 2)]
         var (everPaged, rebuiltPaged) = (0, 0)
         for _ in 0..<4 {
-            let running = try Running(log, limit: limit)
+            let running = try start(log, limit: limit)
             #expect(running.online.snapshotProblem == nil)
             try history.append(batches: 40)
             running.settle()
-            everPaged += running.pagedBytes
+            everPaged += pagedBytes(running)
             let state = running.online.current
             let fold = try fresh(log, state)
             #expect(state.fold.bytes == fold.bytes, "seed \(seed)")
@@ -102,7 +83,7 @@ import VarveTestSupport
             Sample.document(
                 streams: [Sample.stream()], views: [Sample.view("\(Sample.count), \(Sample.sum)")]))
         let limit = 300_000
-        let running = try Running(log, limit: limit)
+        let running = try start(log, limit: limit)
         for round in 0..<40 {
             let rows = (0..<200).map { #"{"key": "\#($0 % 20)", "x": \#($0 + round).5}"# }
             try log.append(rows, to: "s")
@@ -125,7 +106,7 @@ import VarveTestSupport
             Sample.document(
                 streams: [Sample.stream()], views: [Sample.view("\(Sample.count), \(Sample.sum)")]))
         let limit = 1 << 20
-        let running = try Running(log, limit: limit)
+        let running = try start(log, limit: limit)
         for round in 0..<30 {
             let rows = (0..<1500).map {
                 #"{"key": "\#($0 % 5 == 0 ? "k\($0 % 50)" : "hot")", "x": \#($0 + round).5}"#
@@ -139,7 +120,7 @@ import VarveTestSupport
         let fold = try fresh(log, state)
         #expect(state.fold.bytes == fold.bytes)
         try running.projector.stop()
-        let again = try Running(log, limit: limit)
+        let again = try start(log, limit: limit)
         #expect(again.online.snapshotProblem == nil && again.online.position == state.position)
         let size = again.online.reader.size(ofView: 0)
         #expect(size.bytes <= limit && size.facts == 45_000)
@@ -153,18 +134,18 @@ import VarveTestSupport
         try log.apply(Sample.document(streams: [Sample.stream()], views: [Sample.view(Sample.sum)]))
         let disk = FaultyDisk()
         disk.fault.withLock { $0 = .full }
-        let running = try Running(log, limit: 20_000, disk)
+        let running = try start(log, limit: 20_000, disk)
         func append() throws {
             try log.append((0..<500).map { #"{"key": "\#($0 % 9)", "x": \#($0).5}"# }, to: "s")
             running.settle()
         }
         try append()
         #expect(running.online.memory?.unmoved?.contains("No space left") == true)
-        #expect(running.pagedBytes == 0)
+        #expect(pagedBytes(running) == 0)
         disk.fault.withLock { $0 = .none }
         try append()
         #expect(running.online.memory?.unmoved == nil)
-        #expect(running.pagedBytes > 0)
+        #expect(pagedBytes(running) > 0)
         let state = running.online.current
         #expect(try state.fold.bytes == fresh(log, state).bytes)
         try running.projector.stop()
@@ -176,11 +157,11 @@ import VarveTestSupport
         let log = try TemporaryLog()
         try log.apply(Sample.document(streams: [Sample.stream()], views: [Sample.view(Sample.sum)]))
         let disk = FaultyDisk()
-        let running = try Running(log, limit: 1, disk)
+        let running = try start(log, limit: 1, disk)
         let rows = (0..<500).map { #"{"key": "\#($0 % 9)", "x": \#($0).5}"# }
         try log.append(rows, to: "s")
         running.settle()
-        #expect(running.pagedBytes > 0)
+        #expect(pagedBytes(running) > 0)
         let online = running.online
         try running.projector.perform { try online.save() }
         let before = try PosixFileSystem().contents(of: "\(log.root.path)/online/1/state.snapshot")
@@ -201,7 +182,7 @@ import VarveTestSupport
         try? running.projector.stop()
         // The log has them all.
         disk.fault.withLock { $0 = .none }
-        let again = try Running(log, limit: 1, disk)
+        let again = try start(log, limit: 1, disk)
         again.settle()
         let state = again.online.current
         #expect(try state.fold.bytes == fresh(log, state).bytes)

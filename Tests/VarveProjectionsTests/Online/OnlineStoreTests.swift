@@ -8,31 +8,6 @@ import VarveSystem
 import VarveTestSupport
 
 @Suite struct OnlineStoreTests {
-    /// A catalog and an online store over a log, fed by a projector.
-    private final class Running {
-        let catalog: CatalogProjection
-        let online: OnlineStore
-        let projector: Projector
-        private let log: TemporaryLog
-
-        init(_ log: TemporaryLog) throws {
-            self.log = log
-            catalog = try CatalogProjection(log.log)
-            online = try OnlineStore(
-                log.log, catalog, root: "\(log.root.path)/online", files: PosixFileSystem())
-            projector = Projector(log.log)
-            projector.start([catalog, online])
-        }
-
-        /// Waits for everything committed and answers the state's bytes.
-        func bytes() throws -> [UInt8] {
-            #expect(projector.wait(for: log.log.commitPosition))
-            #expect(projector.status().allSatisfy { $0.blocked == nil })
-            #expect(online.position == log.log.commitPosition)
-            return online.read { $0.fold.bytes }
-        }
-    }
-
     /// The bytes of a fold of the whole log with the definitions that a generation has.
     private func fresh(_ log: TemporaryLog, _ state: OnlineStore.State) throws -> [UInt8] {
         let pinned = try PinnedDefinitions(
@@ -58,7 +33,7 @@ import VarveTestSupport
         if seed == 0 {
             try history.append(batches: 10)
         }
-        var running = try Running(log)
+        var running = try RunningStore(log)
         var snapshots = 0
         for step in 0..<24 {
             if step % 6 == 1 { try log.apply(documents[step / 6]) }
@@ -69,7 +44,7 @@ import VarveTestSupport
                 #expect(try running.bytes() == fresh(log, running.online.current))
                 try running.projector.stop()
                 snapshots += 1
-                running = try Running(log)
+                running = try RunningStore(log)
                 #expect(running.online.snapshotProblem == nil)
                 #expect(running.online.position == log.log.commitPosition)
             }
@@ -94,7 +69,7 @@ import VarveTestSupport
         try append(log, 5)
         let path = "\(log.root.path)/online/1/state.snapshot"
         let files = PosixFileSystem()
-        let first = try Running(log)
+        let first = try RunningStore(log)
         let bytes = try first.bytes()
         try first.projector.stop()
         let whole = try files.contents(of: path)
@@ -121,7 +96,7 @@ import VarveTestSupport
         ]
         for (content, problem) in damaged {
             try files.replace("state.snapshot", in: "\(log.root.path)/online/1", with: content)
-            let running = try Running(log)
+            let running = try RunningStore(log)
             let found = try #require(running.online.snapshotProblem)
             #expect(found.contains(problem) && found.contains(path), "\(found)")
             #expect(try running.bytes() == bytes)
@@ -133,7 +108,7 @@ import VarveTestSupport
         let log = try TemporaryLog()
         try log.apply(Self.first)
         try append(log, 7)
-        let running = try Running(log)
+        let running = try RunningStore(log)
         try log.apply(
             Sample.document(
                 streams: [Sample.stream(#", "y": "int64?""#)],
@@ -157,7 +132,7 @@ import VarveTestSupport
         // The swap survives a restart, with its snapshot and without.
         for removesSnapshot in [false, true] {
             if removesSnapshot { try log.root.remove("online") }
-            let again = try Running(log)
+            let again = try RunningStore(log)
             #expect(again.online.snapshotProblem == nil)
             #expect(again.online.current.generation.number == 2)
             #expect(try again.bytes() == bytes)
@@ -171,7 +146,7 @@ import VarveTestSupport
         let log = try TemporaryLog()
         try log.apply(Self.first)
         try append(log, 3)
-        let running = try Running(log)
+        let running = try RunningStore(log)
         _ = try running.bytes()
         let online = running.online
         let built = try online.rebuild()
@@ -217,7 +192,7 @@ import VarveTestSupport
         let log = try TemporaryLog()
         try log.apply(Self.first)
         try append(log, 3)
-        let running = try Running(log)
+        let running = try RunningStore(log)
         _ = try running.bytes()
         func document(_ features: String) -> String {
             Sample.document(
@@ -241,7 +216,7 @@ import VarveTestSupport
         let log = try TemporaryLog()
         try log.apply(Self.first)
         try append(log, 2)
-        let running = try Running(log)
+        let running = try RunningStore(log)
         let before = try running.bytes()
         let online = running.online
         let built = try online.rebuild()
@@ -253,7 +228,7 @@ import VarveTestSupport
         #expect(online.current.generation == .first)
         #expect(try running.bytes() == before)
         try running.projector.stop()
-        let again = try Running(log)
+        let again = try RunningStore(log)
         #expect(again.online.current.generation == .first)
         #expect(try again.bytes() == before)
         try again.projector.stop()

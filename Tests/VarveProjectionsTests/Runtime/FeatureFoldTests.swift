@@ -9,8 +9,6 @@ import VarveTestSupport
 /// The fold against the set semantics, and against itself: however it came to a position, its bytes
 /// are the same.
 @Suite struct FeatureFoldTests {
-    static func bytes(_ fold: FeatureFold) -> [UInt8] { fold.bytes }
-
     static func fresh(_ definitions: Definitions, _ log: Log, upTo end: Position) throws
         -> FeatureFold
     {
@@ -55,16 +53,15 @@ import VarveTestSupport
         let history = try RandomHistory(seed: seed, log)
         try history.append(batches: 60)
         let end = log.log.commitPosition
-        let fresh = Self.bytes(try Self.fresh(history.definitions, log.log, upTo: end))
+        let fresh = try Self.fresh(history.definitions, log.log, upTo: end).bytes
         for _ in 0..<4 {
             let middle = Position(Int64(history.generator.below(Int(end.value) + 1)))
-            let half = Self.bytes(
-                try Self.fresh(history.definitions, log.log, upTo: middle))
+            let half = try Self.fresh(history.definitions, log.log, upTo: middle).bytes
             var reader = PieceReader(half)
             var resumed = try FeatureFold(history.definitions, reading: &reader)
             #expect(try reader.isAtEnd())
             try resumed.fold(log.log, from: middle, upTo: end)
-            #expect(Self.bytes(resumed) == fresh, "seed \(seed), resumed at \(middle.value)")
+            #expect(resumed.bytes == fresh, "seed \(seed), resumed at \(middle.value)")
         }
     }
 
@@ -72,8 +69,9 @@ import VarveTestSupport
         let log = try TemporaryLog()
         let history = try RandomHistory(seed: 77, log)
         try history.append(batches: 12)
-        let whole = Self.bytes(
-            try Self.fresh(history.definitions, log.log, upTo: log.log.commitPosition))
+        let whole = try Self.fresh(
+            history.definitions, log.log, upTo: log.log.commitPosition
+        ).bytes
         for length in 0..<whole.count {
             let cut = Array(whole.prefix(length))
             #expect(throws: ByteError.self) {
@@ -100,7 +98,7 @@ import VarveTestSupport
         let end = log.log.commitPosition
         try grown.fold(log.log, from: middle, upTo: end)
         let fresh = try Self.fresh(history.definitions, log.log, upTo: end)
-        #expect(Self.bytes(grown) == Self.bytes(fresh), "seed \(seed)")
+        #expect(grown.bytes == fresh.bytes, "seed \(seed)")
     }
 
     /// A stream of one text field and a view that counts its records by `key`.
@@ -126,7 +124,7 @@ import VarveTestSupport
         let after = try FeatureFold(wider, reusing: before, log: log.log, upTo: end)
         #expect(after.unreadable["s"]?.count == 1)
         #expect(
-            Self.bytes(after) == Self.bytes(try Self.fresh(wider, log.log, upTo: end)))
+            try after.bytes == Self.fresh(wider, log.log, upTo: end).bytes)
     }
 
     @Test func `a retraction is a record without a value under the fact's id`() throws {

@@ -15,8 +15,7 @@ import VarveTestSupport
         let history = try RandomHistory(seed: seed, log)
         try history.append(batches: 60)
         let end = log.log.commitPosition
-        let expected = FeatureFoldTests.bytes(
-            try FeatureFoldTests.fresh(history.definitions, log.log, upTo: end))
+        let expected = try FeatureFoldTests.fresh(history.definitions, log.log, upTo: end).bytes
         for _ in 0..<8 {
             var options = FoldOptions()
             options.threads = 1 + history.generator.below(4)
@@ -30,7 +29,7 @@ import VarveTestSupport
             try fold.fold(log.log, upTo: middle, options: options)
             try fold.fold(log.log, from: middle, upTo: end, options: options)
             #expect(
-                FeatureFoldTests.bytes(fold) == expected,
+                fold.bytes == expected,
                 "seed \(seed), \(options), 2^\(bits) shards, middle \(middle.value)")
             #expect(fold.unreadable.mapValues(\.count) == history.unreadable)
         }
@@ -45,7 +44,7 @@ import VarveTestSupport
             try history.append(batches: 50)
             let fold = try FeatureFoldTests.fresh(
                 history.definitions, log.log, upTo: log.log.commitPosition)
-            found.append(FeatureFoldTests.bytes(fold))
+            found.append(fold.bytes)
         }
         #expect(found.allSatisfy { $0 == found[0] }, "seed \(seed)")
     }
