@@ -70,13 +70,23 @@ extension Array where Element == UInt64 {
     }
 }
 
-extension Array where Element: FixedWidthInteger & BitwiseCopyable {
+/// A type of which every pattern of bits is a value: an integer, or nothing but integers.
+public protocol AnyBits: BitwiseCopyable {}
+
+extension Int32: AnyBits {}
+extension Int64: AnyBits {}
+extension Int: AnyBits {}
+extension UInt8: AnyBits {}
+extension UInt32: AnyBits {}
+extension UInt64: AnyBits {}
+
+extension Array where Element: AnyBits {
     /// An array whose elements are given in any order: the caller sets every one. One that is not
     /// set has any value.
     @inlinable @inline(__always)
     public init(count: Int, set: (inout MutableSpan<Element>) -> Void) {
         // Safe: the span covers exactly the memory that is counted as initialised, and every
-        // pattern of bits is an integer.
+        // pattern of bits is a value.
         unsafe self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
             var elements = unsafe MutableSpan(_unsafeElements: UnsafeMutableBufferPointer(
                 rebasing: buffer[..<count]))

@@ -25,7 +25,7 @@ final class FactStore: Sendable {
     private enum Batch {
         case memory(FactBatch)
         /// By partition where its slice lies.
-        case file([Extent], lanes: Int)
+        case file([Extent], LaneSlots)
     }
 
     private struct State {
@@ -85,7 +85,7 @@ final class FactStore: Sendable {
         let spilled: [Batch] = zip(batches, places).map { batch, places in
             .file(
                 places.map { Extent(offset: base + Int64($0.start), count: $0.count) },
-                lanes: batch.laneCount)
+                batch.slots)
         }
         let facts = batches.reduce(0) { $0 + $1.count }
         state.withLock { state in
@@ -103,7 +103,7 @@ final class FactStore: Sendable {
         return try batches.compactMap { batch in
             switch batch {
             case .memory(let batch): return batch.slice(partition)
-            case .file(let extents, let lanes):
+            case .file(let extents, let slots):
                 let extent = extents[partition]
                 guard extent.count > 0, let file else { return nil }
                 if bytes.count < extent.count {
@@ -118,7 +118,19 @@ final class FactStore: Sendable {
                 }
                 let raw = bytes.raw
                 var reader = ByteReader(raw.extracting(0..<count))
-                return try FactSlice(reading: &reader, lanes: lanes)
+                return try FactSlice(reading: &reader, slots)
+            }
+        }
+    }
+
+    /// The batches of a view in the order of the pieces, as long as there is no limit: they are all
+    /// in memory then.
+    func batches(view: Int) -> [FactBatch]? {
+        if spill != nil { return nil }
+        return state.withLock { state in
+            state.pieces.compactMap { piece in
+                guard !piece.isEmpty, case .memory(let batch) = piece[view] else { return nil }
+                return batch
             }
         }
     }
@@ -127,7 +139,7 @@ final class FactStore: Sendable {
     func drop(view: Int) {
         state.withLock { state in
             for piece in state.pieces.indices where !state.pieces[piece].isEmpty {
-                state.pieces[piece][view] = .memory(.none())
+                state.pieces[piece][view] = .memory(.none)
             }
         }
     }

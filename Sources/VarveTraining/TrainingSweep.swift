@@ -47,6 +47,12 @@ struct TrainingSweep {
         var chosen: [FeatureCells]
         var others: [FeatureCells]
         var joined: [FeatureCells]
+
+        mutating func take(_ feature: PlacedFeature, _ column: Int) {
+            chosen[column] = feature.cells
+            if others.isEmpty { return }
+            (others[column], joined[column]) = (feature.others, feature.joined)
+        }
     }
 
     private var columns: [ServiceDefinition.Feature] { plan.service.features }
@@ -143,12 +149,14 @@ extension TrainingSweep {
         if facts.unreadable > 0 { result.unreadable[stream.name] = facts.unreadable }
         let store = facts.store
         for (index, view) in views.enumerated() {
+            let batches = store.batches(view: index)
             let request = PartitionSweep.Request(
                 view: view.view, stream: stream, features: view.columns.map(\.feature),
                 rows: view.keyed.rows.value,
                 partitionShift: view.keyed.shift(partitionsMax: partitionsMax),
                 isAsKnown: mode == .asKnown, newest: spine.newestTime.microseconds,
-                keepsOthers: !ways.others.isEmpty)
+                keepsOthers: !ways.others.isEmpty,
+                lanesWithNulls: batches.map { FactBatch.lanesWithNulls($0) })
             let (count, name) = (spine.rowCount, view.view.name)
             let answers = try Parallel.map(
                 request.partitionCount, threads: threads, name: "sweep"
@@ -158,45 +166,31 @@ extension TrainingSweep {
                 return answers
             }
             store.drop(view: index)
-            try place(answers, request, view.columns, &ways, &result)
-        }
-    }
-
-    /// Puts the answers of all partitions in the order of the spine, column by column.
-    private func place(
-        _ answers: [PartitionSweep.Answers], _ request: PartitionSweep.Request,
-        _ columns: [ViewColumn], _ ways: inout Ways, _ result: inout Result
-    ) throws {
-        for (index, column) in columns.enumerated() {
-            for part in answers {
-                result.leaks[column.column] += part.leaks[index]
-                result.latestDiffers[column.column] += part.latestDiffers[index]
+            let features = request.features
+            let placed = try Parallel.map(features.count, threads: threads, name: "place") {
+            } _: { _, question in
+                PlacedAnswers(question, request, answers, count: count)
             }
-        }
-        let count = spine.rowCount
-        let types = request.types
-        func placed(
-            _ cells: @escaping @Sendable (PartitionSweep.Answers) -> [FeatureCells]
-        ) throws -> [FeatureCells] {
-            try Parallel.map(columns.count, threads: threads, name: "place") {
-            } _: { _, index in
-                var whole = FeatureCells(type: types[index], count: count)
-                for part in answers {
-                    whole.place(cells(part)[index], at: request.rows.order[part.places])
+            // Some features of each question at a time, so that every thread has its share.
+            let shares = features.enumerated().flatMap { question, features in
+                let size = (features.count + threads - 1) / max(1, threads)
+                return stride(from: 0, to: features.count, by: size).map {
+                    (question: question, features: Array(features[$0...].prefix(size)))
                 }
-                for row in request.rows.keyless {
-                    whole[Int(row)] = FeatureValue(.nullKey)
-                }
-                return whole
             }
-        }
-        let chosen = try placed { $0.cells }
-        for (index, column) in columns.enumerated() { ways.chosen[column.column] = chosen[index] }
-        if ways.others.isEmpty { return }
-        let (others, joined) = (try placed { $0.others }, try placed { $0.joined })
-        for (index, column) in columns.enumerated() {
-            ways.others[column.column] = others[index]
-            ways.joined[column.column] = joined[index]
+            let found = try Parallel.map(shares.count, threads: threads, name: "values") {
+            } _: { _, number in
+                let share = shares[number]
+                return placed[share.question].features(share.features, batches ?? [])
+            }
+            for (share, placed) in zip(shares, found) {
+                for (number, feature) in zip(share.features, placed) {
+                    let column = view.columns[number].column
+                    ways.take(feature, column)
+                    result.leaks[column] += feature.leaks
+                    result.latestDiffers[column] += feature.latestDiffers
+                }
+            }
         }
     }
 }

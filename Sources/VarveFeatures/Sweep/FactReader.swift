@@ -16,6 +16,7 @@ public struct FactReader: Sendable {
     private let sources: [Source]
     /// Fields that expressions read.
     private let evaluated: [Int]
+    private let slots: LaneSlots
 
     /// A reader of a stream's records for a view.
     public init(_ view: ViewDefinition, _ stream: StreamDefinition) {
@@ -39,6 +40,10 @@ public struct FactReader: Sendable {
             if case .computed(let expression) = source { evaluated.formUnion(expression.reads) }
         }
         self.evaluated = evaluated.sorted()
+        slots = LaneSlots(
+            hasWords: plan.lanes.indices.map {
+                plan.lanes[$0].hasValue && plan.laneType($0, stream) != .string
+            })
     }
 
     /// The fields of the stream that are looked at.
@@ -78,45 +83,29 @@ public struct FactReader: Sendable {
                 && $0.table["_known_time"] != nil
         }
         guard keys.count > 0, !tables.isEmpty else {
-            return .none(partitions: partitionCount, lanes: plan.lanes.count)
+            return .none(partitions: partitionCount, slots)
         }
         var values = Array(repeating: Value.null, count: stream.fields.count)
-        let columns = tables.map { source in stream.fields.map { source.table[$0.name] } }
-        let numbers = zip(tables, columns).map { self.numbers($0, $1, keys, &values) }
-        let (starts, places) = Self.places(numbers, partitionCount, partitionShift)
-        let count = starts[partitionCount]
-        // Each place is one row's: nothing needs to be in it before.
-        let entities = [Int32](count: count) { (entities: inout MutableSpan<Int32>) in
-            for (numbers, places) in zip(numbers, places) {
-                Self.scatter(numbers, to: places, of: &entities) { $0 }
-            }
+        let fields = tables.map { source in stream.fields.map { source.table[$0.name] } }
+        let numbers = zip(tables, fields).map { self.numbers($0, $1, keys, &values) }
+        let starts = Self.starts(numbers, partitionCount, partitionShift)
+        let rowCount = numbers.reduce(0) { $0 + $1.count }
+        // Values that nobody can ask for go, once they are the most.
+        let isSparse = 2 * starts[partitionCount] < rowCount
+        let entries = Self.entries(
+            tables.map(\.table), numbers, starts, partitionShift, isSparse: isSparse)
+        var lanes: [LaneValues] = []
+        var columns = Array(repeating: [[UInt64]](), count: slots.width)
+        for lane in plan.lanes.indices {
+            let parts = zip(fields, numbers).map { self.values(lane, $1, $0, &values) }
+            lanes.append(Self.joined(parts, numbers, isText: laneType(lane) == .string, isSparse))
+            if let slot = slots.slots[lane] { columns[slot] = parts.map(\.words) }
         }
-        func times(_ name: String) -> [Int64] {
-            [Int64](count: count) { (times: inout MutableSpan<Int64>) in
-                for (source, places) in zip(tables, places) {
-                    let words = source.table[name]?.words ?? []
-                    Self.scatter(words, to: places, of: &times) { Int64(bitPattern: $0) }
-                }
-            }
-        }
-        var replaced: [Int64] = []
-        if tables.contains(where: { !$0.replaced.isEmpty }) {
-            replaced = Array(repeating: .max, count: count)
-            for (source, places) in zip(tables, places) where !source.replaced.isEmpty {
-                var replaced = replaced.mutableSpan
-                Self.scatter(source.replaced, to: places, of: &replaced) { $0 }
-            }
-        }
+        let rows = isSparse ? starts[partitionCount] : rowCount
         return FactBatch(
-            entities: entities, eventTimes: times("_event_time"),
-            knownTimes: times("_known_time"), replacedTimes: replaced,
-            lanes: plan.lanes.indices.map { lane in
-                let parts = columns.indices.map {
-                    self.values(lane, places[$0], columns[$0], &values)
-                }
-                return Self.placed(parts, places, count, isText: laneType(lane) == .string)
-            },
-            starts: starts)
+            entries: entries, starts: starts,
+            replacedTimes: Self.replacedTimes(tables, numbers, isSparse), lanes: lanes,
+            words: Self.sideBySide(columns, numbers, rows: rows, isSparse), slots: slots)
     }
 
     private func laneType(_ lane: Int) -> ValueType { plan.laneType(lane, stream) }
@@ -149,11 +138,10 @@ public struct FactReader: Sendable {
         return numbers
     }
 
-    /// Where each partition begins, and for each row of each table the place of its fact, or -1:
-    /// facts are put together by partition, and within each they stay in order.
-    private static func places(
+    /// Where each partition begins, and where the last one ends.
+    private static func starts(
         _ numbers: [[Int32]], _ partitionCount: Int, _ partitionShift: Int
-    ) -> (starts: [Int], places: [[Int32]]) {
+    ) -> [Int] {
         let shift = Int32(partitionShift)
         var starts = Array(repeating: 0, count: partitionCount + 1)
         do {
@@ -166,73 +154,107 @@ public struct FactReader: Sendable {
             }
         }
         for index in 0..<partitionCount { starts[index + 1] += starts[index] }
-        var next = starts.map { Int32(truncatingIfNeeded: $0) }
-        let places = numbers.map { numbers in
-            let numbers = numbers.span
-            return [Int32](capacity: numbers.count) { (places: inout OutputSpan<Int32>) in
-                var next = next.mutableSpan
+        return starts
+    }
+
+    /// The facts of all tables, put together by partition; within each they stay in order.
+    /// - Parameter isSparse: rows that are no facts have no values, either.
+    private static func entries(
+        _ tables: [Table], _ numbers: [[Int32]], _ starts: [Int], _ partitionShift: Int,
+        isSparse: Bool
+    ) -> [FactEntry] {
+        let shift = Int32(partitionShift)
+        var next = starts
+        return [FactEntry](count: starts[starts.count - 1]) { entries in
+            var next = next.mutableSpan
+            var first: Int32 = 0
+            for (table, numbers) in zip(tables, numbers) {
+                let eventWords = table["_event_time"]?.words ?? []
+                let knownWords = table["_known_time"]?.words ?? []
+                precondition(
+                    eventWords.count == numbers.count && knownWords.count == numbers.count,
+                    "\(eventWords.count) and \(knownWords.count) times of \(numbers.count) rows")
+                let (events, knowns) = (eventWords.span, knownWords.span)
+                let numbers = numbers.span
                 for row in numbers.indices {
                     let number = numbers[row]
-                    if number < 0 {
-                        places.append(-1)
-                        continue
+                    if number >= 0 {
+                        let partition = Int(number >> shift)
+                        let place = next[partition]
+                        next[partition] = place + 1
+                        entries[place] = FactEntry(
+                            eventTime: Int64(bitPattern: events[row]),
+                            knownTime: Int64(bitPattern: knowns[row]), entity: number, row: first)
+                        first &+= 1
+                    } else if !isSparse {
+                        first &+= 1
                     }
-                    let partition = Int(number >> shift)
-                    places.append(next[partition])
-                    next[partition] &+= 1
                 }
             }
         }
-        return (starts, places)
     }
 
-    /// Puts elements at their places; those whose place is -1 nowhere.
-    @inline(__always)
-    private static func scatter<From: BitwiseCopyable, To: BitwiseCopyable>(
-        _ elements: [From], to places: [Int32], of target: inout MutableSpan<To>,
-        as made: (From) -> To
-    ) {
-        precondition(
-            elements.count == places.count, "\(elements.count) cells of \(places.count) rows")
-        let (elements, places) = (elements.span, places.span)
-        for row in elements.indices where places[row] >= 0 {
-            target[Int(places[row])] = made(elements[row])
+    /// Since when facts are known to be replaced, by the row of their entry; empty when none is.
+    private static func replacedTimes(
+        _ sources: [Records], _ numbers: [[Int32]], _ isSparse: Bool
+    ) -> [Int64] {
+        if sources.allSatisfy({ $0.replaced.isEmpty }) { return [] }
+        return zip(sources, numbers).flatMap { source, numbers in
+            let times =
+                source.replaced.isEmpty
+                ? Array(repeating: .max, count: numbers.count) : source.replaced
+            return isSparse ? kept(times, numbers) : times
         }
     }
 
-    /// One lane's values of all tables, each at its place.
-    private static func placed(
-        _ parts: [LaneValues], _ places: [[Int32]], _ count: Int, isText: Bool
+    /// One lane's states and texts of all tables, by the row of their entry.
+    private static func joined(
+        _ parts: [RowValues], _ numbers: [[Int32]], isText: Bool, _ isSparse: Bool
     ) -> LaneValues {
-        var placed = LaneValues()
-        if parts.contains(where: { !$0.states.isEmpty }) {
-            placed.states = Array(repeating: FactState.present.byte, count: count)
+        var joined = LaneValues()
+        let hasStates = parts.contains { !$0.states.isEmpty }
+        for (part, numbers) in zip(parts, numbers) {
+            if hasStates {
+                let states =
+                    part.states.isEmpty
+                    ? Array(repeating: FactState.present.byte, count: numbers.count)
+                    : part.states
+                joined.states += isSparse ? kept(states, numbers) : states
+            }
+            if isText { joined.texts += isSparse ? kept(part.texts, numbers) : part.texts }
         }
-        let hasWords = parts.contains { !$0.words.isEmpty }
-        if hasWords, !parts.contains(where: { $0.words.isEmpty }) {
-            placed.words = [UInt64](count: count) { (words: inout MutableSpan<UInt64>) in
-                for (part, places) in zip(parts, places) {
-                    scatter(part.words, to: places, of: &words) { $0 }
+        return joined
+    }
+
+    /// The words of all tables, each row's side by side.
+    /// - Parameter columns: by slot those of each table.
+    private static func sideBySide(
+        _ columns: [[[UInt64]]], _ numbers: [[Int32]], rows: Int, _ isSparse: Bool
+    ) -> [UInt64] {
+        let width = columns.count
+        if width == 1, numbers.count == 1, !isSparse { return columns[0][0] }
+        return [UInt64](count: rows * width) { words in
+            for (slot, parts) in columns.enumerated() {
+                var place = slot
+                for (part, numbers) in zip(parts, numbers) {
+                    precondition(
+                        part.count == numbers.count,
+                        "\(part.count) cells of \(numbers.count) rows")
+                    let (part, numbers) = (part.span, numbers.span)
+                    for row in part.indices where !isSparse || numbers[row] >= 0 {
+                        words[place] = part[row]
+                        place += width
+                    }
                 }
             }
-        } else if hasWords {
-            placed.words = Array(repeating: 0, count: count)
-            var words = placed.words.mutableSpan
-            for (part, places) in zip(parts, places) {
-                scatter(part.words, to: places, of: &words) { $0 }
-            }
         }
-        if isText { placed.texts = Array(repeating: "", count: count) }
-        for (part, places) in zip(parts, places) {
-            if !part.states.isEmpty {
-                var states = placed.states.mutableSpan
-                scatter(part.states, to: places, of: &states) { $0 }
-            }
-            for (row, text) in part.texts.enumerated() where places[row] >= 0 {
-                placed.texts[Int(places[row])] = text
-            }
-        }
-        return placed
+    }
+
+    /// The elements of rows that are facts.
+    private static func kept<Element>(_ elements: [Element], _ numbers: [Int32]) -> [Element] {
+        precondition(
+            elements.count == numbers.count, "\(elements.count) cells of \(numbers.count) rows")
+        return zip(elements, numbers).lazy.filter { $0.1 >= 0 }.map(\.0)
     }
 
     private static func load(
@@ -241,11 +263,22 @@ public struct FactReader: Sendable {
         for slot in slots { values[slot] = columns[slot].map { Value($0.cell(row)) } ?? .null }
     }
 
-    /// What each row contributes to a lane; of rows without a place, anything.
+    /// What the rows of a table contribute to a lane.
+    private struct RowValues {
+        /// Empty while every one is present.
+        var states: [UInt8] = []
+        /// Empty for lanes without a slot.
+        var words: [UInt64] = []
+        var texts: [String] = []
+    }
+
+    /// What each row contributes to a lane; of rows that are no facts, anything.
     private func values(
-        _ lane: Int, _ places: [Int32], _ columns: [Column?], _ values: inout [Value]
-    ) -> LaneValues {
-        var found = LaneValues()
+        _ lane: Int, _ numbers: [Int32], _ columns: [Column?], _ values: inout [Value]
+    ) -> RowValues {
+        var found = RowValues()
+        let isText = laneType(lane) == .string
+        let hasWords = slots.slots[lane] != nil
         let filter = plan.lanes[lane].filter
         switch sources[lane] {
         case .ones where filter == nil: return found
@@ -263,10 +296,9 @@ public struct FactReader: Sendable {
             return found
         default: break
         }
-        let isText = laneType(lane) == .string
-        for row in places.indices {
+        for row in numbers.indices {
             var (state, word, text) = (FactState.present, UInt64(0), "")
-            if places[row] >= 0 {
+            if numbers[row] >= 0 {
                 Self.load(evaluated, columns, row, &values)
                 if case .field(let slot) = sources[lane] {
                     Self.load([slot], columns, row, &values)
@@ -282,7 +314,8 @@ public struct FactReader: Sendable {
                 }
             }
             found.states.append(state.byte)
-            if isText { found.texts.append(text) } else { found.words.append(word) }
+            if isText { found.texts.append(text) }
+            if hasWords { found.words.append(word) }
         }
         if !found.states.contains(where: { $0 != FactState.present.byte }) {
             found.states = []

@@ -125,6 +125,19 @@ public struct FeatureCells: Sendable {
             : words[row] == other.words[otherRow]
     }
 
+    /// Adds the rows of another of the same type.
+    mutating func append(_ other: FeatureCells) {
+        statuses += other.statuses
+        words += other.words
+        texts += other.texts
+    }
+
+    /// Adds a row of another of the same type, which is not text.
+    mutating func append(_ other: FeatureCells, _ row: Int) {
+        statuses.append(other.statuses[row])
+        words.append(other.words[row])
+    }
+
     /// Takes the first rows of another over, the i-th to `rows[i]`.
     public mutating func place(_ other: FeatureCells, at rows: ArraySlice<Int32>) {
         if type == .string {

@@ -242,30 +242,32 @@ public struct KeyedRows: Sendable {
         var starts = Array(repeating: 0, count: keys.count + 1)
         for number in keys.numbers where number >= 0 { starts[Int(number) + 1] += 1 }
         for key in 0..<keys.count { starts[key + 1] += starts[key] }
-        var order = Array(repeating: Int32(0), count: starts[keys.count])
-        var times = Array(repeating: Int64(0), count: order.count)
         var keyless: [Int32] = []
-        do {
+        var ordered = [TimedRow](count: starts[keys.count]) { ordered in
             var next = starts
             var places = next.mutableSpan
-            var orders = order.mutableSpan
-            var ordered = times.mutableSpan
             let (numbers, all) = (keys.numbers.span, all.span)
             for row in numbers.indices {
-                guard numbers[row] >= 0 else {
+                let number = Int(numbers[row])
+                if number < 0 {
                     keyless.append(Int32(truncatingIfNeeded: row))
                     continue
                 }
-                let place = places[Int(numbers[row])]
-                places[Int(numbers[row])] = place + 1
-                orders[place] = Int32(truncatingIfNeeded: row)
-                ordered[place] = all[row]
+                let place = places[number]
+                places[number] = place + 1
+                ordered[place] = TimedRow(time: all[row], row: row)
             }
         }
         for key in 0..<keys.count {
-            TimeOrder.sort(&times, &order, starts[key]..<starts[key + 1])
+            TimeOrder.sort(&ordered, starts[key]..<starts[key + 1]) { $0.time }
         }
-        (self.keys, self.order, self.times) = (keys, order, times)
+        self.keys = keys
+        order = ordered.map { Int32(truncatingIfNeeded: $0.row) }
+        times = ordered.map(\.time)
         (self.starts, self.keyless) = (starts, keyless)
+    }
+    private struct TimedRow: AnyBits {
+        let time: Int64
+        let row: Int
     }
 }

@@ -8,13 +8,22 @@ import VarveBytes
 /// before T: it counts, or it was replaced. Beyond it, facts that are not known yet lie between
 /// others that are; those few are looked at one by one. Both bounds only move forward with T.
 struct LaneSweep {
+    /// What the facts contribute.
+    struct Values {
+        /// `FactState` of each fact; empty while every one is present.
+        var states: [UInt8] = []
+        /// The bits of each value; empty for texts and for facts that are only counted.
+        var words: [UInt64] = []
+        var texts: [String] = []
+    }
+
     /// Where the facts of each entity begin, and where those of the last one end.
     var starts: [Int] = []
     var eventTimes: [Int64] = []
     var knownTimes: [Int64] = []
     /// Empty when no fact is replaced.
     var replacedTimes: [Int64] = []
-    var values = LaneValues()
+    var values = Values()
     /// The facts are all of the partition's.
     var isShared = false
 

@@ -8,8 +8,6 @@ public struct PartitionSweep {
     /// What is swept.
     public struct Request: Sendable {
         public let view: ViewDefinition
-        /// The features that are asked for, by their places in the view.
-        public let features: [Int]
         public let rows: KeyedRows
         /// See `FactReader.init`.
         public let partitionShift: Int
@@ -19,23 +17,59 @@ public struct PartitionSweep {
         public let newest: Int64
         /// Whether every row's other answers are wanted too, or only how many differ.
         public let keepsOthers: Bool
-        fileprivate let plan: ViewPlan
-        fileprivate let laneTypes: [ValueType]
+        /// What is answered for each row; features may share an answer.
+        let questions: [Question]
+        /// The question of each feature that is asked for.
+        let questionOfFeature: [Int]
+        let laneCount: Int
+        /// The types of the features that are asked for.
+        public let types: [ValueType]
+        /// Their lanes.
+        let lanes: [Int]
 
+        /// - Parameters:
+        ///   - features: those that are asked for, by their places in the view.
+        ///   - lanesWithNulls: of batches that stay in memory until all rows are answered: what
+        ///     is only the value of one fact is then looked up at the end. Nil: they do not stay.
         public init(
             view: ViewDefinition, stream: StreamDefinition, features: [Int], rows: KeyedRows,
-            partitionShift: Int, isAsKnown: Bool, newest: Int64, keepsOthers: Bool
+            partitionShift: Int, isAsKnown: Bool, newest: Int64, keepsOthers: Bool,
+            lanesWithNulls: Set<Int>?
         ) {
             self.view = view
-            self.features = features
             self.rows = rows
             self.partitionShift = partitionShift
             self.isAsKnown = isAsKnown
             self.newest = newest
             self.keepsOthers = keepsOthers
             let plan = ViewPlan(view, stream: stream)
-            self.plan = plan
-            laneTypes = plan.lanes.indices.map { plan.laneType($0, stream) }
+            laneCount = plan.lanes.count
+            let asked = features.map { plan.features[$0] }
+            types = asked.map(\.field.type)
+            lanes = asked.map(\.lane)
+            var questions: [Question] = []
+            questionOfFeature = asked.map { feature in
+                let question = Question(
+                    feature, plan, stream, lanesWithNulls: keepsOthers ? nil : lanesWithNulls)
+                if question.isNewestFact,
+                    let same = questions.firstIndex(where: {
+                        $0.isNewestFact && $0.feature.window == feature.window
+                    })
+                {
+                    return same
+                }
+                questions.append(question)
+                return questions.count - 1
+            }
+            self.questions = questions
+        }
+
+        /// The questions, each with the features that it answers, by their places among those
+        /// asked for.
+        public var features: [[Int]] {
+            questions.indices.map { question in
+                questionOfFeature.indices.filter { questionOfFeature[$0] == question }
+            }
         }
 
         /// How many partitions there are.
@@ -43,31 +77,68 @@ public struct PartitionSweep {
             rows.keys.count == 0 ? 0 : ((rows.keys.count - 1) >> partitionShift) + 1
         }
 
-        /// The types of the features.
-        public var types: [ValueType] { features.map { plan.features[$0].field.type } }
-
-        /// What a feature says of an entity without facts.
-        public func absent(_ index: Int) -> FeatureValue {
-            let feature = plan.features[features[index]]
-            return ValueList.absent(
-                feature.function, byCategory: feature.categoryLane != nil)
+        /// The numbers of a partition's entities.
+        func entities(_ partition: Int) -> Range<Int> {
+            let first = partition << partitionShift
+            return first..<min(rows.keys.count, (partition + 1) << partitionShift)
         }
     }
 
-    /// What came out, in the order of the request's features.
+    /// What is answered for each row: a feature, or where the newest fact of its window is.
+    struct Question: Sendable {
+        let feature: ViewPlan.Feature
+        let laneType: ValueType
+        let categoryType: ValueType?
+        /// Answers are `FactReference`s, which serve all features of the window that are the
+        /// newest fact's value.
+        let isNewestFact: Bool
+
+        init(
+            _ feature: ViewPlan.Feature, _ plan: ViewPlan, _ stream: StreamDefinition,
+            lanesWithNulls: Set<Int>?
+        ) {
+            self.feature = feature
+            let lane = plan.lanes[feature.lane]
+            let isNewestValue =
+                feature.function == .latest
+                || feature.function == .last && lanesWithNulls?.contains(feature.lane) == false
+            isNewestFact =
+                lanesWithNulls != nil && isNewestValue && feature.categoryLane == nil
+                && lane.filter == nil && lane.hasValue
+            laneType = isNewestFact ? .int64 : plan.laneType(feature.lane, stream)
+            categoryType = feature.categoryLane.map { plan.laneType($0, stream) }
+        }
+
+        /// The type of the answers.
+        var type: ValueType { isNewestFact ? .int64 : feature.field.type }
+    }
+
+    /// What came out, in the order of the request's questions.
     public struct Answers: Sendable {
-        /// The places in `KeyedRows.order` that are answered.
+        /// The entities whose rows are answered, and their places in `KeyedRows.order`.
+        let entities: Range<Int>
         public let places: Range<Int>
-        public internal(set) var cells: [FeatureCells]
+        /// For the newest fact those as known, whatever the mode.
+        var cells: [FeatureCells]
         /// The other mode's answers, and a plain join's; empty unless they are kept.
-        public internal(set) var others: [FeatureCells] = []
-        public internal(set) var joined: [FeatureCells] = []
+        var others: [FeatureCells] = []
+        var joined: [FeatureCells] = []
         /// Rows that the two modes answer differently.
-        public internal(set) var leaks: [Int]
+        var leaks: [Int]
         /// Rows that a plain join on the newest values would answer differently than as-known.
-        public internal(set) var latestDiffers: [Int]
-        /// Facts that were looked at.
-        public internal(set) var factCount = 0
+        var latestDiffers: [Int]
+        /// For questions for the newest fact, what else is answered.
+        var newest: [NewestFacts]
+    }
+
+    /// The newest facts that the rows' own answers leave out.
+    struct NewestFacts: Sendable {
+        /// A plain join's, by entity.
+        var joined = FeatureCells(type: .int64, count: 0)
+        /// Rows whose newest fact as corrected is another than as known, by their places among the
+        /// partition's, and which.
+        var places: [Int32] = []
+        var corrected = FeatureCells(type: .int64, count: 0)
     }
 
     private let request: Request
@@ -78,26 +149,23 @@ public struct PartitionSweep {
     private var categories = LaneSweep()
     private var windows: [WindowSweep]
     /// One for each window that features have, of all rows and of the open ones; then for each
-    /// feature which of them is its own.
+    /// question which of them is its own.
     private var bounds: [WindowBounds] = []
     private var openBounds: [WindowBounds]
-    private let boundsOfFeature: [Int]
+    private let boundsOfQuestion: [Int]
     /// Every row as known, and the open ones as corrected.
     private var known: [FeatureCells]
     private var corrected: [FeatureCells]
 
     public init(_ request: Request) {
         self.request = request
-        let plan = request.plan
-        windows = request.features.map { index in
-            let feature = plan.features[index]
-            return WindowSweep(
-                feature, type: request.laneTypes[feature.lane],
-                categoryType: feature.categoryLane.map { request.laneTypes[$0] },
+        windows = request.questions.map { question in
+            WindowSweep(
+                question.feature, type: question.laneType, categoryType: question.categoryType,
                 maxAge: request.view.maxAge, includesCutoff: request.view.includesCutoff)
         }
         var bounds: [WindowBounds] = []
-        boundsOfFeature = windows.map { sweep in
+        boundsOfQuestion = windows.map { sweep in
             let window = sweep.feature.window
             if let known = bounds.firstIndex(where: { $0.window == window }) { return known }
             bounds.append(WindowBounds(window, reach: sweep.reach))
@@ -105,7 +173,7 @@ public struct PartitionSweep {
         }
         self.bounds = bounds
         openBounds = bounds
-        known = request.types.map { FeatureCells(type: $0, count: 0) }
+        known = request.questions.map { FeatureCells(type: $0.type, count: 0) }
         corrected = known
     }
 
@@ -113,82 +181,115 @@ public struct PartitionSweep {
     /// - Parameter slices: its facts, in the order of their batches.
     public mutating func run(_ partition: Int, _ slices: [FactSlice]) -> Answers {
         let asked = request.rows
-        let first = partition << request.partitionShift
-        let end = min(asked.keys.count, (partition + 1) << request.partitionShift)
-        let places = asked.starts[first]..<asked.starts[end]
-        let none = request.types.map { FeatureCells(type: $0, count: places.count) }
+        let entities = request.entities(partition)
+        let places = asked.starts[entities.lowerBound]..<asked.starts[entities.upperBound]
+        let none = request.questions.map { FeatureCells(type: $0.type, count: places.count) }
         let zeros = Array(repeating: 0, count: none.count)
-        var answers = Answers(places: places, cells: none, leaks: zeros, latestDiffers: zeros)
+        var answers = Answers(
+            entities: entities, places: places, cells: none, leaks: zeros, latestDiffers: zeros,
+            newest: none.map { _ in NewestFacts() })
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
-        facts.gather(slices, entities: first..<end, lanes: request.laneTypes.count)
-        answers.factCount = facts.eventTimes.count
-        rows.load(request.rows, first..<end, newest: request.newest)
+        facts.gather(slices, entities: entities)
+        rows.load(request.rows, entities, newest: request.newest)
         var hasBounds = false
-        for number in request.laneTypes.indices {
-            let features = windows.indices.filter { windows[$0].feature.lane == number }
-            if features.isEmpty { continue }
+        let newest = request.questions.indices.filter { request.questions[$0].isNewestFact }
+        if !newest.isEmpty {
+            facts.loadReferences(&lane)
+            answer(newest, &hasBounds, &answers)
+        }
+        for number in 0..<request.laneCount {
+            let questions = request.questions.indices.filter {
+                let question = request.questions[$0]
+                return !question.isNewestFact && question.feature.lane == number
+            }
+            if questions.isEmpty { continue }
             facts.load(&lane, number)
-            lane.prepare()
-            // Lanes that leave no fact out share what rows may see.
-            if !(hasBounds && lane.isShared) {
-                for index in bounds.indices { bounds[index].isCurrent = false }
-                rows.find(lane, reach: request.view.includesCutoff ? 1 : 0)
-            }
-            hasBounds = lane.isShared
-            let open = rows.openAsSettled
-            for feature in features {
-                answer(feature, open)
-                write(feature, &answers)
-            }
+            answer(questions, &hasBounds, &answers)
         }
         return answers
     }
 
+    /// Answers questions about the lane that was loaded.
+    /// - Parameter hasBounds: what rows may see of a lane is found already.
+    private mutating func answer(
+        _ questions: [Int], _ hasBounds: inout Bool, _ answers: inout Answers
+    ) {
+        lane.prepare()
+        // Lanes that leave no fact out share what rows may see.
+        if !(hasBounds && lane.isShared) {
+            for index in bounds.indices { bounds[index].isCurrent = false }
+            rows.find(lane, reach: request.view.includesCutoff ? 1 : 0)
+        }
+        hasBounds = lane.isShared
+        let open = rows.openAsSettled
+        for question in questions {
+            answer(question, open)
+            write(question, &answers)
+        }
+    }
+
     /// Answers all rows as known and the open ones as corrected.
-    private mutating func answer(_ feature: Int, _ open: borrowing SweepRows) {
-        let number = boundsOfFeature[feature]
-        if let category = windows[feature].feature.categoryLane {
+    private mutating func answer(_ question: Int, _ open: borrowing SweepRows) {
+        let number = boundsOfQuestion[question]
+        if let category = windows[question].feature.categoryLane {
             facts.load(&categories, category)
         }
         if !bounds[number].isCurrent {
             bounds[number].find(rows, lane)
             openBounds[number] = bounds[number].of(rows.open)
         }
-        known[feature].resize(rows.times.count)
-        windows[feature].answer(rows, bounds[number], &lane, categories, &known[feature])
+        known[question].resize(rows.times.count)
+        windows[question].answer(rows, bounds[number], &lane, categories, &known[question])
         if open.times.isEmpty { return }
-        corrected[feature].resize(open.times.count)
-        windows[feature].answer(
-            open, openBounds[number], &lane, categories, &corrected[feature])
+        corrected[question].resize(open.times.count)
+        windows[question].answer(
+            open, openBounds[number], &lane, categories, &corrected[question])
     }
 
-    private func write(_ feature: Int, _ answers: inout Answers) {
-        let (known, corrected) = (known[feature], corrected[feature])
+    private func write(_ question: Int, _ answers: inout Answers) {
+        let (known, corrected) = (known[question], corrected[question])
         // The row at the end of each entity is answered as corrected in both modes.
-        let differing = answers.cells[feature].take(known, rows.starts)
-        answers.latestDiffers[feature] += differing
+        let differing = answers.cells[question].take(known, rows.starts)
+        if request.questions[question].isNewestFact {
+            answers.newest[question] = newest(known, corrected)
+            return
+        }
+        answers.latestDiffers[question] += differing
         if request.keepsOthers {
-            _ = answers.others[feature].take(known, rows.starts)
+            _ = answers.others[question].take(known, rows.starts)
             var place = 0
             for entity in 0..<(rows.starts.count - 1) {
                 let last = rows.starts[entity + 1] - 1
                 for _ in rows.starts[entity]..<last {
-                    answers.joined[feature].take(known, last, at: place)
+                    answers.joined[question].take(known, last, at: place)
                     place += 1
                 }
             }
         }
         for (index, row) in rows.open.enumerated() {
             if known.isIdentical(Int(row), to: corrected, index) { continue }
-            answers.leaks[feature] += 1
-            // Each entity before it has a row of its own at the end.
-            let place = Int(row) - Int(rows.entities[Int(row)])
+            answers.leaks[question] += 1
+            let place = place(of: row)
             if !request.isAsKnown {
-                answers.cells[feature].take(corrected, index, at: place)
+                answers.cells[question].take(corrected, index, at: place)
             } else if request.keepsOthers {
-                answers.others[feature].take(corrected, index, at: place)
+                answers.others[question].take(corrected, index, at: place)
             }
         }
+    }
+
+    /// Each entity before a row has a row of its own at the end.
+    private func place(of row: Int32) -> Int { Int(row) - Int(rows.entities[Int(row)]) }
+
+    private func newest(_ known: FeatureCells, _ corrected: FeatureCells) -> NewestFacts {
+        var found = NewestFacts()
+        for end in rows.starts.dropFirst() { found.joined.append(known, end - 1) }
+        for (index, row) in rows.open.enumerated()
+        where !known.isIdentical(Int(row), to: corrected, index) {
+            found.places.append(Int32(truncatingIfNeeded: place(of: row)))
+            found.corrected.append(corrected, index)
+        }
+        return found
     }
 }
 

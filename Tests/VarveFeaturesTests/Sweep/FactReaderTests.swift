@@ -42,9 +42,9 @@ import VarveFormats
         let batch = reader.batch(
             [FactReader.Records(old, basis: nil), FactReader.Records(new, basis: nil)], keys,
             partitionShift: 0)
-        #expect(batch.entities == [0, 1])
-        #expect(batch.eventTimes == [30, 10])
-        #expect(batch.lanes[0].words == [3, 1])
+        #expect(batch.entries.map(\.entity) == [0, 1])
+        #expect(batch.entries.map(\.eventTime) == [30, 10])
+        #expect(batch.entries.map { batch.words[Int($0.row)] } == [3, 1])
         #expect(batch.starts == [0, 1, 2])
     }
 }

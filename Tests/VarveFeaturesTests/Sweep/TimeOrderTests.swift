@@ -15,13 +15,12 @@ import VarveTestSupport
             ("random", { _ in Int64(random.below(count / 3 + 1)) }),
         ]
         for (name, time) in shapes {
-            var times = [99] + (0..<count).map(time) + [-99]
-            var others = (0..<Int32(count + 2)).map { $0 }
+            let times = [99] + (0..<count).map(time) + [-99]
+            var elements = times.enumerated().map { (time: $0.element, place: $0.offset) }
             let expected = (1..<(count + 1)).sorted { (times[$0], $0) < (times[$1], $1) }
-            let ordered = [99] + expected.map { times[$0] } + [-99]
-            TimeOrder.sort(&times, &others, 1..<(count + 1))
-            #expect(times == ordered, "\(count) \(name)")
-            #expect(others == [0] + expected.map { Int32($0) } + [Int32(count + 1)])
+            TimeOrder.sort(&elements, 1..<(count + 1)) { $0.time }
+            #expect(elements.map(\.place) == [0] + expected + [count + 1], "\(count) \(name)")
+            #expect(elements.allSatisfy { $0.time == times[$0.place] }, "\(count) \(name)")
         }
     }
 }
