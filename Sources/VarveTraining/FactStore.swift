@@ -123,11 +123,9 @@ final class FactStore: Sendable {
         }
     }
 
-    /// The batches of a view in the order of the pieces, as long as there is no limit: they are all
-    /// in memory then.
-    func batches(view: Int) -> [FactBatch]? {
-        if spill != nil { return nil }
-        return state.withLock { state in
+    /// The batches of a view that are in memory, in the order of the pieces: all without a limit.
+    func batches(view: Int) -> [FactBatch] {
+        state.withLock { state in
             state.pieces.compactMap { piece in
                 guard !piece.isEmpty, case .memory(let batch) = piece[view] else { return nil }
                 return batch

@@ -142,14 +142,20 @@ extension TrainingSweep {
         }
         guard let first = views.first else { return }
         let stream = definitions.stream(of: first.view)
-        let readers = views.map {
-            ViewReader(reader: FactReader($0.view, stream), keyed: $0.keyed)
+        // What only is the newest fact's value is looked up at the end, if facts are there still.
+        let areLookedUp = views.map {
+            spill == nil && ways.others.isEmpty
+                && PartitionSweep.areNewestValues($0.columns.map(\.feature), of: $0.view, stream)
+        }
+        let readers = zip(views, areLookedUp).map { view, isLookedUp in
+            ViewReader(
+                reader: FactReader(view.view, stream, keepsOrder: isLookedUp), keyed: view.keyed)
         }
         let facts = try facts(stream, readers, spill)
         if facts.unreadable > 0 { result.unreadable[stream.name] = facts.unreadable }
         let store = facts.store
         for (index, view) in views.enumerated() {
-            let batches = store.batches(view: index)
+            let batches = areLookedUp[index] ? store.batches(view: index) : nil
             let request = PartitionSweep.Request(
                 view: view.view, stream: stream, features: view.columns.map(\.feature),
                 rows: view.keyed.rows.value,

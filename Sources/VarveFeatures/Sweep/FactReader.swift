@@ -17,12 +17,17 @@ public struct FactReader: Sendable {
     /// Fields that expressions read.
     private let evaluated: [Int]
     private let slots: LaneSlots
+    /// Values stay in the order in which they were read.
+    private let keepsOrder: Bool
 
     /// A reader of a stream's records for a view.
-    public init(_ view: ViewDefinition, _ stream: StreamDefinition) {
+    /// - Parameter keepsOrder: most values are not looked at, so that it does not pay to put them
+    ///   together by partition.
+    public init(_ view: ViewDefinition, _ stream: StreamDefinition, keepsOrder: Bool) {
         let plan = ViewPlan(view, stream: stream)
         self.plan = plan
         self.stream = stream
+        self.keepsOrder = keepsOrder
         sources = plan.lanes.map { lane in
             if let slot = lane.slot { return .field(slot) }
             guard let argument = lane.argument else { return .ones }
@@ -88,24 +93,26 @@ public struct FactReader: Sendable {
         var values = Array(repeating: Value.null, count: stream.fields.count)
         let fields = tables.map { source in stream.fields.map { source.table[$0.name] } }
         let numbers = zip(tables, fields).map { self.numbers($0, $1, keys, &values) }
-        let starts = Self.starts(numbers, partitionCount, partitionShift)
+        let (starts, places) = Self.places(numbers, partitionCount, partitionShift)
+        let count = starts[partitionCount]
+        // Where values go; those that nobody can ask for go nowhere once they are the most.
         let rowCount = numbers.reduce(0) { $0 + $1.count }
-        // Values that nobody can ask for go, once they are the most.
-        let isSparse = 2 * starts[partitionCount] < rowCount
-        let entries = Self.entries(
-            tables.map(\.table), numbers, starts, partitionShift, isSparse: isSparse)
+        let isDense = keepsOrder && count > rowCount / 2
+        let rows = keepsOrder ? Self.ordinals(numbers, skipping: !isDense) : places
+        let width = isDense ? rowCount : count
         var lanes: [LaneValues] = []
         var columns = Array(repeating: [[UInt64]](), count: slots.width)
         for lane in plan.lanes.indices {
             let parts = zip(fields, numbers).map { self.values(lane, $1, $0, &values) }
-            lanes.append(Self.joined(parts, numbers, isText: laneType(lane) == .string, isSparse))
+            let isText = laneType(lane) == .string
+            lanes.append(Self.joined(parts, rows, count: width, isText: isText))
             if let slot = slots.slots[lane] { columns[slot] = parts.map(\.words) }
         }
-        let rows = isSparse ? starts[partitionCount] : rowCount
         return FactBatch(
-            entries: entries, starts: starts,
-            replacedTimes: Self.replacedTimes(tables, numbers, isSparse), lanes: lanes,
-            words: Self.sideBySide(columns, numbers, rows: rows, isSparse), slots: slots)
+            entries: Self.entries(tables.map(\.table), numbers, places, rows, count: count),
+            starts: starts, replacedTimes: Self.replacedTimes(tables, rows, count: width),
+            lanes: lanes, words: Self.sideBySide(columns, rows, count: width, isDense: isDense),
+            slots: slots)
     }
 
     private func laneType(_ lane: Int) -> ValueType { plan.laneType(lane, stream) }
@@ -138,10 +145,11 @@ public struct FactReader: Sendable {
         return numbers
     }
 
-    /// Where each partition begins, and where the last one ends.
-    private static func starts(
+    /// Where each partition begins, and for each row of each table the place of its fact, or -1:
+    /// facts are put together by partition, and within each they stay in order.
+    private static func places(
         _ numbers: [[Int32]], _ partitionCount: Int, _ partitionShift: Int
-    ) -> [Int] {
+    ) -> (starts: [Int], places: [[Int32]]) {
         let shift = Int32(partitionShift)
         var starts = Array(repeating: 0, count: partitionCount + 1)
         do {
@@ -154,107 +162,119 @@ public struct FactReader: Sendable {
             }
         }
         for index in 0..<partitionCount { starts[index + 1] += starts[index] }
-        return starts
-    }
-
-    /// The facts of all tables, put together by partition; within each they stay in order.
-    /// - Parameter isSparse: rows that are no facts have no values, either.
-    private static func entries(
-        _ tables: [Table], _ numbers: [[Int32]], _ starts: [Int], _ partitionShift: Int,
-        isSparse: Bool
-    ) -> [FactEntry] {
-        let shift = Int32(partitionShift)
-        var next = starts
-        return [FactEntry](count: starts[starts.count - 1]) { entries in
-            var next = next.mutableSpan
-            var first: Int32 = 0
-            for (table, numbers) in zip(tables, numbers) {
-                let eventWords = table["_event_time"]?.words ?? []
-                let knownWords = table["_known_time"]?.words ?? []
-                precondition(
-                    eventWords.count == numbers.count && knownWords.count == numbers.count,
-                    "\(eventWords.count) and \(knownWords.count) times of \(numbers.count) rows")
-                let (events, knowns) = (eventWords.span, knownWords.span)
-                let numbers = numbers.span
+        var next = starts.map { Int32(truncatingIfNeeded: $0) }
+        let places = numbers.map { numbers in
+            let numbers = numbers.span
+            return [Int32](capacity: numbers.count) { (places: inout OutputSpan<Int32>) in
+                var next = next.mutableSpan
                 for row in numbers.indices {
                     let number = numbers[row]
-                    if number >= 0 {
-                        let partition = Int(number >> shift)
-                        let place = next[partition]
-                        next[partition] = place + 1
-                        entries[place] = FactEntry(
-                            eventTime: Int64(bitPattern: events[row]),
-                            knownTime: Int64(bitPattern: knowns[row]), entity: number, row: first)
-                        first &+= 1
-                    } else if !isSparse {
-                        first &+= 1
+                    if number < 0 {
+                        places.append(-1)
+                        continue
                     }
+                    let partition = Int(number >> shift)
+                    places.append(next[partition])
+                    next[partition] &+= 1
+                }
+            }
+        }
+        return (starts, places)
+    }
+
+    /// The rows of all tables in order; where some are skipped, those that are no facts are -1.
+    private static func ordinals(_ numbers: [[Int32]], skipping: Bool) -> [[Int32]] {
+        var next: Int32 = 0
+        return numbers.map { numbers in
+            numbers.map { number in
+                if skipping, number < 0 { return -1 }
+                defer { next &+= 1 }
+                return next
+            }
+        }
+    }
+
+    /// Facts without their values, each at its place, which says where they are.
+    private static func entries(
+        _ tables: [Table], _ numbers: [[Int32]], _ places: [[Int32]], _ rows: [[Int32]],
+        count: Int
+    ) -> [FactEntry] {
+        [FactEntry](count: count) { entries in
+            for (index, table) in tables.enumerated() {
+                let eventWords = table["_event_time"]?.words ?? []
+                let knownWords = table["_known_time"]?.words ?? []
+                let (allNumbers, allPlaces, allRows) = (
+                    numbers[index], places[index], rows[index])
+                let (numbers, places, rows) = (allNumbers.span, allPlaces.span, allRows.span)
+                precondition(
+                    eventWords.count == places.count && knownWords.count == places.count,
+                    "\(eventWords.count) and \(knownWords.count) times of \(places.count) rows")
+                let (events, knowns) = (eventWords.span, knownWords.span)
+                for row in places.indices where places[row] >= 0 {
+                    entries[Int(places[row])] = FactEntry(
+                        eventTime: Int64(bitPattern: events[row]),
+                        knownTime: Int64(bitPattern: knowns[row]), entity: numbers[row],
+                        row: rows[row])
                 }
             }
         }
     }
 
-    /// Since when facts are known to be replaced, by the row of their entry; empty when none is.
+    /// Since when facts are known to be replaced; empty when none is.
     private static func replacedTimes(
-        _ sources: [Records], _ numbers: [[Int32]], _ isSparse: Bool
+        _ sources: [Records], _ rows: [[Int32]], count: Int
     ) -> [Int64] {
         if sources.allSatisfy({ $0.replaced.isEmpty }) { return [] }
-        return zip(sources, numbers).flatMap { source, numbers in
-            let times =
-                source.replaced.isEmpty
-                ? Array(repeating: .max, count: numbers.count) : source.replaced
-            return isSparse ? kept(times, numbers) : times
-        }
+        var all = Array(repeating: Int64.max, count: count)
+        for (source, rows) in zip(sources, rows) { put(source.replaced, at: rows, in: &all) }
+        return all
     }
 
-    /// One lane's states and texts of all tables, by the row of their entry.
+    /// One lane's states and texts of all tables.
     private static func joined(
-        _ parts: [RowValues], _ numbers: [[Int32]], isText: Bool, _ isSparse: Bool
+        _ parts: [RowValues], _ rows: [[Int32]], count: Int, isText: Bool
     ) -> LaneValues {
         var joined = LaneValues()
-        let hasStates = parts.contains { !$0.states.isEmpty }
-        for (part, numbers) in zip(parts, numbers) {
-            if hasStates {
-                let states =
-                    part.states.isEmpty
-                    ? Array(repeating: FactState.present.byte, count: numbers.count)
-                    : part.states
-                joined.states += isSparse ? kept(states, numbers) : states
-            }
-            if isText { joined.texts += isSparse ? kept(part.texts, numbers) : part.texts }
+        if parts.contains(where: { !$0.states.isEmpty }) {
+            joined.states = Array(repeating: FactState.present.byte, count: count)
+        }
+        if isText { joined.texts = Array(repeating: "", count: count) }
+        for (part, rows) in zip(parts, rows) {
+            put(part.states, at: rows, in: &joined.states)
+            put(part.texts, at: rows, in: &joined.texts)
         }
         return joined
     }
 
-    /// The words of all tables, each row's side by side.
-    /// - Parameter columns: by slot those of each table.
+    /// Puts elements, if there are any, at their rows; those whose row is -1 nowhere.
+    private static func put<Element>(
+        _ elements: [Element], at rows: [Int32], in all: inout [Element]
+    ) {
+        if elements.isEmpty { return }
+        for (element, row) in zip(elements, rows) where row >= 0 { all[Int(row)] = element }
+    }
+
+    /// The words of all tables, each fact's side by side.
+    /// - Parameters:
+    ///   - columns: by slot those of each table.
+    ///   - isDense: rows are in order, and none is left out.
     private static func sideBySide(
-        _ columns: [[[UInt64]]], _ numbers: [[Int32]], rows: Int, _ isSparse: Bool
+        _ columns: [[[UInt64]]], _ rows: [[Int32]], count: Int, isDense: Bool
     ) -> [UInt64] {
         let width = columns.count
-        if width == 1, numbers.count == 1, !isSparse { return columns[0][0] }
-        return [UInt64](count: rows * width) { words in
+        if width == 1, rows.count == 1, isDense { return columns[0][0] }
+        return [UInt64](count: count * width) { words in
             for (slot, parts) in columns.enumerated() {
-                var place = slot
-                for (part, numbers) in zip(parts, numbers) {
+                for (part, rows) in zip(parts, rows) {
                     precondition(
-                        part.count == numbers.count,
-                        "\(part.count) cells of \(numbers.count) rows")
-                    let (part, numbers) = (part.span, numbers.span)
-                    for row in part.indices where !isSparse || numbers[row] >= 0 {
-                        words[place] = part[row]
-                        place += width
+                        part.count == rows.count, "\(part.count) cells of \(rows.count) rows")
+                    let (part, rows) = (part.span, rows.span)
+                    for row in part.indices where rows[row] >= 0 {
+                        words[Int(rows[row]) * width + slot] = part[row]
                     }
                 }
             }
         }
-    }
-
-    /// The elements of rows that are facts.
-    private static func kept<Element>(_ elements: [Element], _ numbers: [Int32]) -> [Element] {
-        precondition(
-            elements.count == numbers.count, "\(elements.count) cells of \(numbers.count) rows")
-        return zip(elements, numbers).lazy.filter { $0.1 >= 0 }.map(\.0)
     }
 
     private static func load(

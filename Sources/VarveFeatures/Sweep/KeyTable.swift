@@ -64,29 +64,56 @@ public struct KeyTable: Sendable {
                 number(columns, row, &scratch).map { Int32($0) } ?? -1
             }
         }
-        let mask = slots.count - 1
-        let (column, slots, known) = (columns[0], slots.span, words.span)
-        let cells = column.words.span
-        var found = [Int32](capacity: rows) { (found: inout OutputSpan<Int32>) in
-            for row in 0..<rows {
-                let word = cells[row]
-                var slot = Int(truncatingIfNeeded: Self.mixed(word)) & mask
-                var number: Int32 = -1
-                while slots[slot] != 0 {
-                    let candidate = Int(slots[slot]) - 1
-                    if known[candidate] == word {
-                        number = Int32(truncatingIfNeeded: candidate)
-                        break
-                    }
-                    slot = (slot + 1) & mask
-                }
-                found.append(number)
-            }
-        }
+        let column = columns[0]
+        precondition(column.words.count == rows, "\(column.words.count) cells of \(rows) rows")
+        var found = Self.numbers(of: column.words, slots, words)
         if column.nullCount > 0 {
             for row in 0..<rows where column.isNull(row) { found[row] = -1 }
         }
         return found
+    }
+
+    private static let rowsPerBlock = 256
+
+    /// The numbers of words, or -1.
+    ///
+    /// A chain of dependent loads that ends with a branch nobody can foresee keeps the processor
+    /// from working on the next word meanwhile. So each step is taken for a block of words, without
+    /// a branch; the few whose first slot holds another word are looked for one by one.
+    private static func numbers(
+        of cells: [UInt64], _ slots: [UInt32], _ known: [UInt64]
+    ) -> [Int32] {
+        if known.isEmpty { return Array(repeating: -1, count: cells.count) }
+        let mask = slots.count - 1
+        let (cells, slots, known) = (cells.span, slots.span, known.span)
+        var rest = Array(repeating: Int32(0), count: rowsPerBlock)
+        return [Int32](count: cells.count) { found in
+            var rest = rest.mutableSpan
+            var start = 0
+            while start < cells.count {
+                let end = min(cells.count, start + rowsPerBlock)
+                for row in start..<end {
+                    let slot = Int(truncatingIfNeeded: mixed(cells[row])) & mask
+                    found[row] = Int32(truncatingIfNeeded: slots[slot]) - 1
+                }
+                var count = 0
+                for row in start..<end {
+                    let candidate = found[row]
+                    let isOther = candidate >= 0 && known[Int(max(0, candidate))] != cells[row]
+                    rest[count] = Int32(truncatingIfNeeded: row - start)
+                    count += isOther ? 1 : 0
+                }
+                for index in 0..<count {
+                    let row = start + Int(rest[index])
+                    var slot = Int(truncatingIfNeeded: mixed(cells[row])) & mask
+                    repeat {
+                        slot = (slot + 1) & mask
+                        found[row] = Int32(truncatingIfNeeded: slots[slot]) - 1
+                    } while found[row] >= 0 && known[Int(found[row])] != cells[row]
+                }
+                start = end
+            }
+        }
     }
 
     /// Numbers the cells of a column of integers or times.

@@ -98,19 +98,24 @@ public struct PartitionSweep {
             lanesWithNulls: Set<Int>?
         ) {
             self.feature = feature
-            let lane = plan.lanes[feature.lane]
-            let isNewestValue =
-                feature.function == .latest
-                || feature.function == .last && lanesWithNulls?.contains(feature.lane) == false
             isNewestFact =
-                lanesWithNulls != nil && isNewestValue && feature.categoryLane == nil
-                && lane.filter == nil && lane.hasValue
+                lanesWithNulls.map { feature.isNewestValue(plan, lanesWithNulls: $0) } ?? false
             laneType = isNewestFact ? .int64 : plan.laneType(feature.lane, stream)
             categoryType = feature.categoryLane.map { plan.laneType($0, stream) }
         }
 
         /// The type of the answers.
         var type: ValueType { isNewestFact ? .int64 : feature.field.type }
+    }
+
+    /// Whether any of some features is only the value of one fact, unless some are null.
+    public static func areNewestValues(
+        _ features: [Int], of view: ViewDefinition, _ stream: StreamDefinition
+    ) -> Bool {
+        let plan = ViewPlan(view, stream: stream)
+        return features.contains {
+            plan.features[$0].isNewestValue(plan, lanesWithNulls: [])
+        }
     }
 
     /// What came out, in the order of the request's questions.
@@ -290,6 +295,15 @@ public struct PartitionSweep {
             found.corrected.append(corrected, index)
         }
         return found
+    }
+}
+
+extension ViewPlan.Feature {
+    /// Whether it is the value of the newest fact of its window.
+    fileprivate func isNewestValue(_ plan: ViewPlan, lanesWithNulls: Set<Int>) -> Bool {
+        let lane = plan.lanes[lane]
+        guard categoryLane == nil, lane.filter == nil, lane.hasValue else { return false }
+        return function == .latest || function == .last && !lanesWithNulls.contains(self.lane)
     }
 }
 
