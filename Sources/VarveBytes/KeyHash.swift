@@ -5,7 +5,7 @@
 /// Eight bytes at a time are folded through a 64 x 64 -> 128 bit multiplication (the mixing step of
 /// the wyhash and FxHash families), the length is mixed in last.
 public enum KeyHash {
-    private static let multiplier: UInt64 = 0x9e37_79b9_7f4a_7c15
+    @usableFromInline static let multiplier: UInt64 = 0x9e37_79b9_7f4a_7c15
 
     /// The hash of borrowed bytes.
     public static func hash(_ bytes: RawSpan) -> UInt64 {
@@ -25,7 +25,9 @@ public enum KeyHash {
         return mixed(mixed(state ^ tail) ^ UInt64(bytes.byteCount))
     }
 
-    private static func mixed(_ value: UInt64) -> UInt64 {
+    /// The hash of a word: one such step.
+    @inlinable @inline(__always)
+    public static func mixed(_ value: UInt64) -> UInt64 {
         let product = (value ^ 0xe703_7ed1_a0b4_28db).multipliedFullWidth(by: multiplier)
         return product.high ^ product.low
     }

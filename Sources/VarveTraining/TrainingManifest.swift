@@ -56,7 +56,11 @@ public struct TrainingManifest: Sendable {
         /// The baseline for monitoring; nil for columns that are not numbers.
         public let profile: Profile?
 
-        init(field: Field, cells: FeatureCells, digest: Digest, leaks: Int, latestDiffers: Int) {
+        /// - Parameter numbering: of the cells that are present, if it is known.
+        init(
+            field: Field, cells: FeatureCells, _ numbering: ColumnNumbering?, digest: Digest,
+            leaks: Int, latestDiffers: Int
+        ) {
             self.field = field
             self.digest = digest
             self.leaks = leaks
@@ -68,7 +72,7 @@ public struct TrainingManifest: Sendable {
             }
             profile =
                 [.bool, .int64, .float64].contains(field.type)
-                ? cells.profile : nil
+                ? cells.profile(numbering) : nil
         }
 
         public static func == (left: Column, right: Column) -> Bool { left.json == right.json }
@@ -251,7 +255,16 @@ public struct TrainingRecipe: Sendable, Equatable {
 
 extension FeatureCells {
     /// The distribution of cells that are numbers.
-    fileprivate var profile: Profile {
+    fileprivate func profile(_ numbering: ColumnNumbering?) -> Profile {
+        if let numbering {
+            let counts = numbering.counts
+            let distinct = numbering.words.map { word in
+                type == .float64
+                    ? Double(bitPattern: word) : Double(Int64(bitPattern: word))
+            }
+            let present = counts.reduce(0, +)
+            return Profile(baseline: distinct, counts: counts, nulls: count - present)
+        }
         let numbers = numbers
         return Profile(baseline: numbers, nulls: count - numbers.count)
     }

@@ -10,6 +10,8 @@ public import VarveSystem
 public struct TrainingSet: Sendable {
     public let table: Table
     public let manifest: TrainingManifest
+    /// Of columns with few distinct values, by name.
+    private let numberings: [String: ColumnNumbering]
 
     /// What is asked for.
     public struct Request: Sendable {
@@ -111,6 +113,10 @@ public struct TrainingSet: Sendable {
         let asserted = request.definitions.streams
             .filter { RecordDecoder($0).assertsKnownTime }.map(\.name).sorted()
         table = Table(columns: columns)
+        numberings = Dictionary(
+            uniqueKeysWithValues: made.filter { added.contains($0.column.name) }.compactMap { made in
+                made.numbering.map { (made.column.name, $0) }
+            })
         var unreadable = result.unreadable
         if case .stream(let name, _, _) = source, let found = spine.unreadable {
             unreadable[name] = found.count
@@ -124,7 +130,14 @@ public struct TrainingSet: Sendable {
 }
 
 extension TrainingSet {
-    private typealias Made = (column: Column, summary: TrainingManifest.Column)
+    private struct Made {
+        let column: Column
+        let numbering: ColumnNumbering?
+        let summary: TrainingManifest.Column
+    }
+
+    /// More distinct values have no dictionary in any row group.
+    private static let distinctMax = 1 << 16
 
     /// The columns of the service with what the manifest says of them, and the digests of the
     /// spine's; two at a time, as two digests take not much longer than one.
@@ -143,10 +156,12 @@ extension TrainingSet {
             let numbers = (2 * piece)..<min(2 * piece + 2, width)
             let columns = numbers.map { result.cells[$0].column(plan.columns[$0].name) }
             let made = zip(numbers, zip(columns, digests(columns))).map { number, found -> Made in
+                let numbering = ColumnNumbering(found.0, limit: distinctMax)
                 let summary = TrainingManifest.Column(
-                    field: plan.columns[number], cells: result.cells[number], digest: found.1,
-                    leaks: result.leaks[number], latestDiffers: result.latestDiffers[number])
-                return (found.0, summary)
+                    field: plan.columns[number], cells: result.cells[number], numbering,
+                    digest: found.1, leaks: result.leaks[number],
+                    latestDiffers: result.latestDiffers[number])
+                return Made(column: found.0, numbering: numbering, summary: summary)
             }
             return (made, [])
         }
@@ -171,6 +186,7 @@ extension TrainingSet {
             // Encoding does not fail.
             return chunks ?? (0..<count).map(encode)
         }
-        try ParquetFile.encode(table, .init(compression: .none), map: map, write)
+        try ParquetFile.encode(
+            table, .init(compression: .none), numberings: numberings, map: map, write)
     }
 }

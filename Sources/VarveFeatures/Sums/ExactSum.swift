@@ -84,6 +84,21 @@ public struct ExactSum: Sendable, Equatable {
         return (biased &- (biased > 0 ? 1 : 0)) &>> 5
     }
 
+    /// Adds a finite value so many times.
+    public mutating func add(_ value: Double, times: Int) {
+        if !(value * Double(times)).isFinite {
+            for _ in 0..<times { add(value) }
+            return
+        }
+        // Twice a double is a double, as long as it is one at all.
+        var (power, left) = (value, times)
+        while left > 0 {
+            if left & 1 == 1 { add(power) }
+            power *= 2
+            left >>= 1
+        }
+    }
+
     /// Takes back a value that was added.
     public mutating func remove(_ value: Double) { accumulate(value, negated: true) }
 

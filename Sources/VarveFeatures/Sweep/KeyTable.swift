@@ -8,6 +8,8 @@ public import VarveFormats
 /// other is its bytes, a text among several fields with its length.
 public struct KeyTable: Sendable {
     private let types: [ColumnType]
+    /// Keys that are one word, where equal words are equal keys; all others are below.
+    private var plain = WordNumbers()
     /// Open addressing, at most half full: 0 is free, else 1 + a key's number.
     private var slots: [UInt32] = Array(repeating: 0, count: 1024)
     private var hashes: [UInt64] = []
@@ -41,7 +43,7 @@ public struct KeyTable: Sendable {
     }
 
     /// Distinct keys.
-    public var count: Int { hashes.count }
+    public var count: Int { hasPlainWords ? plain.count : hashes.count }
 
     /// How many partitions there are when keys whose numbers agree above some bits are in one.
     public func partitionCount(shift: Int) -> Int { ((count - 1) >> shift) + 1 }
@@ -66,88 +68,29 @@ public struct KeyTable: Sendable {
         }
         let column = columns[0]
         precondition(column.words.count == rows, "\(column.words.count) cells of \(rows) rows")
-        var found = Self.numbers(of: column.words, slots, words)
+        var found = plain.numbers(of: column.words)
         if column.nullCount > 0 {
             for row in 0..<rows where column.isNull(row) { found[row] = -1 }
         }
         return found
     }
 
-    private static let rowsPerBlock = 256
-
-    /// The numbers of words, or -1.
-    ///
-    /// A chain of dependent loads that ends with a branch nobody can foresee keeps the processor
-    /// from working on the next word meanwhile. So each step is taken for a block of words, without
-    /// a branch; the few whose first slot holds another word are looked for one by one.
-    private static func numbers(
-        of cells: [UInt64], _ slots: [UInt32], _ known: [UInt64]
-    ) -> [Int32] {
-        if known.isEmpty { return Array(repeating: -1, count: cells.count) }
-        let mask = slots.count - 1
-        let (cells, slots, known) = (cells.span, slots.span, known.span)
-        var rest = Array(repeating: Int32(0), count: rowsPerBlock)
-        return [Int32](count: cells.count) { found in
-            var rest = rest.mutableSpan
-            var start = 0
-            while start < cells.count {
-                let end = min(cells.count, start + rowsPerBlock)
-                for row in start..<end {
-                    let slot = Int(truncatingIfNeeded: mixed(cells[row])) & mask
-                    found[row] = Int32(truncatingIfNeeded: slots[slot]) - 1
-                }
-                var count = 0
-                for row in start..<end {
-                    let candidate = found[row]
-                    let isOther = candidate >= 0 && known[Int(max(0, candidate))] != cells[row]
-                    rest[count] = Int32(truncatingIfNeeded: row - start)
-                    count += isOther ? 1 : 0
-                }
-                for index in 0..<count {
-                    let row = start + Int(rest[index])
-                    var slot = Int(truncatingIfNeeded: mixed(cells[row])) & mask
-                    repeat {
-                        slot = (slot + 1) & mask
-                        found[row] = Int32(truncatingIfNeeded: slots[slot]) - 1
-                    } while found[row] >= 0 && known[Int(found[row])] != cells[row]
-                }
-                start = end
-            }
-        }
-    }
-
     /// Numbers the cells of a column of integers or times.
     private mutating func numberWords(_ column: Column) {
-        let hasNulls = column.nullCount > 0
-        let cells = column.words.span
-        var (slots, hashes, words) = (self.slots, [UInt64](), [UInt64]())
-        self.slots = []
-        numbers = [Int32](capacity: cells.count) { (numbers: inout OutputSpan<Int32>) in
-            for row in cells.indices {
-                if hasNulls, column.isNull(row) {
-                    numbers.append(-1)
-                    continue
-                }
-                let word = cells[row]
-                let hash = Self.mixed(word)
-                let mask = slots.count - 1
-                var slot = Int(truncatingIfNeeded: hash) & mask
-                while slots[slot] != 0, words[Int(slots[slot]) - 1] != word {
-                    slot = (slot + 1) & mask
-                }
-                if slots[slot] != 0 {
-                    numbers.append(Int32(truncatingIfNeeded: slots[slot]) - 1)
-                    continue
-                }
-                precondition(hashes.count < Int(Int32.max), "\(hashes.count) distinct keys")
-                numbers.append(Int32(truncatingIfNeeded: hashes.count))
-                hashes.append(hash)
-                words.append(word)
-                slots[slot] = UInt32(hashes.count)
-                if 2 * hashes.count > slots.count { Self.grow(&slots, hashes) }
+        let limit = Int(Int32.max)
+        if column.nullCount == 0 {
+            guard let all = plain.add(column.words, limit: limit) else {
+                preconditionFailure("more than \(limit) distinct keys")
             }
+            numbers = all
+            return
         }
-        (self.slots, self.hashes, self.words) = (slots, hashes, words)
+        let present = column.words.indices.filter { !column.isNull($0) }
+        guard let found = plain.add(present.map { column.words[$0] }, limit: limit) else {
+            preconditionFailure("more than \(limit) distinct keys")
+        }
+        numbers = Array(repeating: -1, count: column.count)
+        for (row, number) in zip(present, found) { numbers[row] = number }
     }
 
     /// Whether a key is one word, and equal words are equal keys.
@@ -162,7 +105,7 @@ public struct KeyTable: Sendable {
     private func hash(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> UInt64? {
         if isWord {
             if columns[0].isNull(row) { return nil }
-            return Self.mixed(Self.word(columns[0], row))
+            return KeyHash.mixed(Self.word(columns[0], row))
         }
         if isText {
             if columns[0].isNull(row) { return nil }
@@ -243,12 +186,6 @@ public struct KeyTable: Sendable {
         case .float64: column.words[row] == 0x8000_0000_0000_0000 ? 0 : column.words[row]
         default: column.words[row]
         }
-    }
-
-    private static func mixed(_ word: UInt64) -> UInt64 {
-        let product = (word ^ 0xe703_7ed1_a0b4_28db)
-            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-        return product.high ^ product.low
     }
 }
 

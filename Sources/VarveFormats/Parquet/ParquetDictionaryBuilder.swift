@@ -18,11 +18,12 @@ struct ParquetDictionaryBuilder {
     private static let countLimit = 1 << 16
 
     /// Nil when a dictionary would not make the rows smaller.
-    init?(_ column: Column, _ rows: Range<Int>) {
+    /// - Parameter numbering: the column's, if it is known.
+    init?(_ column: Column, _ rows: Range<Int>, _ numbering: ColumnNumbering? = nil) {
         guard column.type != .bool, rows.count >= 8 else { return nil }
         let limit = min(Self.countLimit, rows.count / 4)
         if column.type != .string {
-            guard numberWords(column, rows, limit) else { return nil }
+            guard numberWords(column, rows, limit, numbering) else { return nil }
             return
         }
         indices.reserveCapacity(rows.count)
@@ -62,55 +63,42 @@ struct ParquetDictionaryBuilder {
     }
 
     /// The same for cells of 64 bits; false when there are more than `limit` distinct ones.
-    private mutating func numberWords(_ column: Column, _ rows: Range<Int>, _ limit: Int) -> Bool {
-        let words = column.words.span
-        let hasNulls = column.nullCount > 0
-        var distinct: [UInt64] = []
-        var slots = [UInt32](repeating: 0, count: 1024)
-        var isSmall = true
-        let numbers = [UInt32](capacity: rows.count) { (numbers: inout OutputSpan<UInt32>) in
-            for row in rows {
-                if hasNulls, column.isNull(row) {
-                    numbers.append(0)
-                    continue
-                }
-                let word = words[row]
-                let mask = slots.count - 1
-                var slot = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
-                while slots[slot] != 0, distinct[Int(slots[slot]) - 1] != word {
-                    slot = (slot + 1) & mask
-                }
-                if slots[slot] != 0 {
-                    numbers.append(slots[slot] - 1)
-                    continue
-                }
-                if distinct.count == limit {
-                    isSmall = false
-                    return
-                }
-                numbers.append(UInt32(distinct.count))
-                distinct.append(word)
-                examples.append(row)
-                slots[slot] = UInt32(distinct.count)
-                if distinct.count * 2 > slots.count {
-                    slots = [UInt32](repeating: 0, count: slots.count * 4)
-                    let mask = slots.count - 1
-                    for (number, word) in distinct.enumerated() {
-                        var place = Int(truncatingIfNeeded: Self.hash(word) >> 32) & mask
-                        while slots[place] != 0 { place = (place + 1) & mask }
-                        slots[place] = UInt32(number + 1)
-                    }
-                }
-            }
-        }
-        indices = numbers
-        return isSmall && !examples.isEmpty
+    private mutating func numberWords(
+        _ column: Column, _ rows: Range<Int>, _ limit: Int, _ numbering: ColumnNumbering?
+    ) -> Bool {
+        if let numbering { return renumber(numbering, rows, limit) }
+        guard let own = ColumnNumbering(column, rows, limit: limit) else { return false }
+        return renumber(own, 0..<rows.count, limit, from: rows.lowerBound)
     }
 
-    private static func hash(_ word: UInt64) -> UInt64 {
-        let product = (word ^ 0xe703_7ed1_a0b4_28db)
-            .multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-        return product.high ^ product.low
+    /// Numbers rows from 0 on in order of first appearance that have other numbers already.
+    /// - Parameter first: the column's row that is row 0.
+    private mutating func renumber(
+        _ known: ColumnNumbering, _ rows: Range<Int>, _ limit: Int, from first: Int = 0
+    ) -> Bool {
+        var new = Array(repeating: UInt32.max, count: known.words.count)
+        var isSmall = true
+        indices = [UInt32](capacity: rows.count) { (indices: inout OutputSpan<UInt32>) in
+            let numbers = known.numbers.span
+            var new = new.mutableSpan
+            for row in rows {
+                let number = Int(numbers[row])
+                if number < 0 {
+                    indices.append(0)
+                    continue
+                }
+                if new[number] == .max {
+                    if examples.count == limit {
+                        isSmall = false
+                        return
+                    }
+                    new[number] = UInt32(examples.count)
+                    examples.append(first + row)
+                }
+                indices.append(new[number])
+            }
+        }
+        return isSmall && !examples.isEmpty
     }
 
     private static func hash(_ column: Column, _ row: Int) -> UInt64 {
@@ -120,6 +108,9 @@ struct ParquetDictionaryBuilder {
     private static func equals(_ column: Column, _ row: Int, _ other: Int) -> Bool {
         column.utf8(row).equals(column.utf8(other))
     }
+
+    /// The bits of the distinct values.
+    func words(of column: Column) -> [UInt64] { examples.map { column.words[$0] } }
 
     /// The distinct values in the PLAIN encoding.
     func plain(of column: Column) -> [UInt8] {
@@ -142,7 +133,10 @@ enum ParquetBounds {
     /// Longer texts are no bounds: readers may keep them in memory for every row group.
     private static let textLimit = 256
 
-    static func statistics(of column: Column, _ rows: Range<Int>) -> ParquetStatistics {
+    /// - Parameter dictionary: of these rows; its values have the bounds of all.
+    static func statistics(
+        of column: Column, _ rows: Range<Int>, _ dictionary: ParquetDictionaryBuilder? = nil
+    ) -> ParquetStatistics {
         var statistics = ParquetStatistics()
         let nulls = column.nullCount == 0 ? 0 : column.validity.zeros(in: rows)
         statistics.nullCount = Int64(nulls)
@@ -155,7 +149,15 @@ enum ParquetBounds {
             statistics.minimum = [hasFalse ? 0 : 1]
             statistics.maximum = [hasTrue ? 1 : 0]
         case .int64, .timestamp, .float64:
-            if let bounds = words(column, rows, hasNulls: nulls > 0) {
+            let isFloat = column.type == .float64
+            let bounds: (least: UInt64, most: UInt64)?
+            if let distinct = dictionary?.words(of: column) {
+                bounds = words(distinct.span, distinct.indices, isFloat: isFloat, nil)
+            } else {
+                bounds = words(
+                    column.words.span, rows, isFloat: isFloat, nulls > 0 ? column.validity : nil)
+            }
+            if let bounds {
                 (statistics.minimum, statistics.maximum) = (word(bounds.least), word(bounds.most))
             }
         case .string:
@@ -175,22 +177,22 @@ enum ParquetBounds {
     }
 
     /// The bounds of cells of 64 bits, of which one at least is no null; nil where none hold.
+    /// - Parameter validity: nil when no cell is null.
     private static func words(
-        _ column: Column, _ rows: Range<Int>, hasNulls: Bool
+        _ words: borrowing Span<UInt64>, _ rows: Range<Int>, isFloat: Bool, _ validity: Bitmap?
     ) -> (least: UInt64, most: UInt64)? {
-        let words = column.words.span
-        let validity = column.validity
-        if column.type == .float64 {
+        if isFloat {
             let (least, most, isNumber) =
-                hasNulls
-                ? doubles(words, rows) { validity[$0] } : doubles(words, rows) { _ in true }
+                if let validity { doubles(words, rows) { validity[$0] } } else {
+                    doubles(words, rows) { _ in true }
+                }
             // The format asks for bounds that hold zeros of either sign. None hold for NaN.
             return isNumber
                 ? ((least == 0 ? -0.0 : least).bitPattern, (most == 0 ? 0.0 : most).bitPattern)
                 : nil
         }
         var (least, most) = (Int64.max, Int64.min)
-        for row in rows where !hasNulls || validity[row] {
+        for row in rows where validity?[row] ?? true {
             let value = Int64(bitPattern: words[row])
             least = min(least, value)
             most = max(most, value)

@@ -50,8 +50,10 @@ extension ParquetFile {
     }
 
     /// The same, handed over piece by piece.
+    /// - Parameter numberings: those of columns that are known, by name.
     public static func encode(
-        _ table: Table, _ options: Options = Options(), map: Mapping? = nil,
+        _ table: Table, _ options: Options = Options(),
+        numberings: [String: ColumnNumbering] = [:], map: Mapping? = nil,
         _ write: ([UInt8]) throws -> Void
     ) rethrows {
         precondition(options.rowsPerGroup > 0, "\(options.rowsPerGroup) rows in a row group")
@@ -79,7 +81,8 @@ extension ParquetFile {
             let encode: @Sendable (Int) -> Chunk = { number in
                 let column = table.columns[number % width]
                 return ParquetChunkWriter(
-                    column: column, rows: groups[number / width],
+                    column: column, numbering: numberings[column.name],
+                    rows: groups[number / width],
                     isOptional: !options.required.contains(column.name)
                 ).encoded(options.compression)
             }
@@ -142,6 +145,7 @@ extension Column {
 /// Writes one column of one row group.
 private struct ParquetChunkWriter {
     let column: Column
+    let numbering: ColumnNumbering?
     let rows: Range<Int>
     let isOptional: Bool
     /// Rows in a page; a multiple of 8, so that pages begin whole bytes of validity.
@@ -155,8 +159,8 @@ private struct ParquetChunkWriter {
         chunk.physical = column.physical
         chunk.path = [column.name]
         chunk.valueCount = Int64(rows.count)
-        chunk.statistics = ParquetBounds.statistics(of: column, rows)
-        let dictionary = ParquetDictionaryBuilder(column, rows)
+        let dictionary = ParquetDictionaryBuilder(column, rows, numbering)
+        chunk.statistics = ParquetBounds.statistics(of: column, rows, dictionary)
         var pages: [(header: ParquetPageHeader, body: [UInt8])] = []
         if let dictionary {
             pages.append(

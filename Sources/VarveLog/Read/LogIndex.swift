@@ -125,16 +125,3 @@ struct LogIndex: Sendable {
         max(0, segments.partitioningIndex { $0.base > position } - 1)
     }
 }
-
-extension Array {
-    /// The index of the first element that something holds for, given that it holds for all later
-    /// ones; the count when there is none.
-    func partitioningIndex(where holds: (Element) -> Bool) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if holds(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
-    }
-}

@@ -40,22 +40,68 @@ public struct Profile: Sendable, Equatable {
                 keys.append(Self.key(numbers[index]))
             }
         }
-        sum.add(finite: numbers)
-        let count = keys.count
         var ordered = RadixSelect(keys)
+        let count = keys.count
+        ordered.prepare(indices: Self.ranks(count))
+        var sum = ExactSum()
+        sum.add(finite: numbers)
+        self.init(
+            count: count, nulls: nulls + numbers.count - count, sum: sum,
+            keyAt: { ordered.word(at: $0) }, countBelow: { ordered.count(below: $0) })
+    }
+
+    /// The same of distinct numbers, each with how often it is there.
+    /// - Complexity: n log n.
+    public init(baseline distinct: [Double], counts: [Int], nulls: Int) {
+        var sum = ExactSum()
+        var found: [(key: UInt64, count: Int)] = []
+        var others = 0
+        for (number, count) in zip(distinct, counts) where count > 0 {
+            if number.isFinite {
+                sum.add(number, times: count)
+                found.append((Self.key(number), count))
+            } else {
+                others += count
+            }
+        }
+        found.sort { $0.key < $1.key }
+        // Behind each key, how many there are up to it.
+        var total = 0
+        let ends = found.map { pair in
+            total += pair.count
+            return total
+        }
+        self.init(
+            count: total, nulls: nulls + others, sum: sum,
+            keyAt: { rank in found[ends.partitioningIndex { $0 > rank }].key },
+            countBelow: { key in
+                let place = found.partitioningIndex { $0.key >= key }
+                return place == 0 ? 0 : ends[place - 1]
+            })
+    }
+
+    /// The ranks that bins are made of.
+    private static func ranks(_ count: Int) -> [Int] {
+        count == 0 ? [] : [0, count - 1] + (1..<binCount).map { count * $0 / binCount }
+    }
+
+    /// A baseline of ordered numbers.
+    /// - Parameters:
+    ///   - keyAt: the key of the number of a rank, one of `ranks`.
+    ///   - countBelow: how many numbers have a lower key.
+    private init(
+        count: Int, nulls: Int, sum: ExactSum, keyAt: (Int) -> UInt64, countBelow: (UInt64) -> Int
+    ) {
         var edges: [Double] = []
         if count > 0 {
-            ordered.prepare(
-                indices: [0, count - 1]
-                    + (1..<Self.binCount).map { count * $0 / Self.binCount })
-            let least = Self.number(key: ordered.word(at: 0))
-            let largest = Self.number(key: ordered.word(at: count - 1))
+            let least = Self.number(key: keyAt(0))
+            let largest = Self.number(key: keyAt(count - 1))
             // The least value has a bin of its own, and so have values below and above all: where
             // nearly all values are equal, a rare one that becomes common must show.
             edges = [least, least.nextUp]
             for bin in 1..<Self.binCount {
                 // Nearest rank.
-                edges.append(Self.number(key: ordered.word(at: count * bin / Self.binCount)))
+                edges.append(Self.number(key: keyAt(count * bin / Self.binCount)))
             }
             edges.append(largest.nextUp)
             edges.sort()
@@ -68,12 +114,13 @@ public struct Profile: Sendable, Equatable {
         counts = []
         var start = 0
         for edge in edges {
-            let end = ordered.count(below: Self.key(edge))
+            let end = countBelow(Self.key(edge))
             counts.append(Int64(end - start))
             start = end
         }
         counts.append(Int64(count - start))
-        self.nulls = Int64(nulls + numbers.count - count)
+        self.nulls = Int64(nulls)
+        self.sum = sum
     }
 
     /// A number's place in the order of all, as a word; zeros of either sign have one.

@@ -1,0 +1,108 @@
+/// The distinct ones of some words, numbered in order of first appearance.
+///
+/// A chain of dependent loads that ends with a branch nobody can foresee keeps a processor from
+/// working on the next word meanwhile. So words are looked up in blocks, each step for all of a
+/// block and without a branch; the few whose first slot holds another word are looked for one by
+/// one.
+public struct WordNumbers: Sendable {
+    /// The words by number.
+    public private(set) var words: [UInt64] = []
+    /// Open addressing, at most half full: 0 is free, else 1 + a word's number.
+    private var slots: [UInt32] = Array(repeating: 0, count: 1024)
+    private static let wordsPerBlock = 256
+
+    /// None yet.
+    public init() {}
+
+    /// Distinct words.
+    public var count: Int { words.count }
+
+    /// The numbers of some words; -1 for those that have none.
+    public func numbers(of asked: [UInt64]) -> [Int32] {
+        [Int32](count: asked.count) { numbers in
+            var rest = Self.block
+            for start in stride(from: 0, to: asked.count, by: Self.wordsPerBlock) {
+                let block = start..<min(asked.count, start + Self.wordsPerBlock)
+                let count = Self.look(up: asked, block, slots, words, &numbers, &rest)
+                for index in rest[..<count] {
+                    let slot = slot(of: asked[Int(index)])
+                    numbers[Int(index)] = Int32(truncatingIfNeeded: slots[slot]) &- 1
+                }
+            }
+        }
+    }
+
+    /// Numbers some words, new ones too.
+    /// - Returns: the number of each; nil when there are more than `limit` distinct ones.
+    public mutating func add(_ added: [UInt64], limit: Int) -> [Int32]? {
+        var isWithin = true
+        let found = [Int32](count: added.count) { numbers in
+            var rest = Self.block
+            for start in stride(from: 0, to: added.count, by: Self.wordsPerBlock) {
+                let block = start..<min(added.count, start + Self.wordsPerBlock)
+                let count = Self.look(up: added, block, slots, words, &numbers, &rest)
+                for index in rest[..<count] {
+                    guard let number = add(added[Int(index)], limit: limit) else {
+                        isWithin = false
+                        return
+                    }
+                    numbers[Int(index)] = number
+                }
+            }
+        }
+        return isWithin ? found : nil
+    }
+
+    /// Numbers a word; nil when it is one more than `limit`.
+    private mutating func add(_ word: UInt64, limit: Int) -> Int32? {
+        let slot = slot(of: word)
+        if slots[slot] != 0 { return Int32(truncatingIfNeeded: slots[slot]) &- 1 }
+        if words.count >= limit { return nil }
+        words.append(word)
+        slots[slot] = UInt32(words.count)
+        if 2 * words.count > slots.count { grow() }
+        return Int32(words.count - 1)
+    }
+
+    private mutating func grow() {
+        slots = Array(repeating: 0, count: 4 * slots.count)
+        for (number, word) in words.enumerated() { slots[slot(of: word)] = UInt32(number + 1) }
+    }
+
+    /// The slot that a word has, or would have.
+    private func slot(of word: UInt64) -> Int {
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: KeyHash.mixed(word)) & mask
+        while slots[slot] != 0, words[Int(slots[slot]) - 1] != word { slot = (slot + 1) & mask }
+        return slot
+    }
+
+    private static var block: [Int32] { Array(repeating: 0, count: wordsPerBlock) }
+
+    /// Finds the numbers of a block of words by their first slots, and -1 where that is free.
+    /// - Parameter rest: as many as a block has; becomes which words have another one, or none yet.
+    /// - Returns: how many of them.
+    private static func look(
+        up all: [UInt64], _ block: Range<Int>, _ slots: [UInt32], _ words: [UInt64],
+        _ numbers: inout MutableSpan<Int32>, _ rest: inout [Int32]
+    ) -> Int {
+        let (all, slots, words) = (all.span, slots.span, words.span)
+        let mask = slots.count - 1
+        var rest = rest.mutableSpan
+        for index in block {
+            let slot = Int(truncatingIfNeeded: KeyHash.mixed(all[index])) & mask
+            numbers[index] = Int32(truncatingIfNeeded: slots[slot]) &- 1
+        }
+        var count = 0
+        if words.count == 0 {
+            for index in block { rest[index - block.lowerBound] = Int32(truncatingIfNeeded: index) }
+            return block.count
+        }
+        for index in block {
+            let isFound = numbers[index] >= 0 && words[Int(max(0, numbers[index]))] == all[index]
+            rest[count] = Int32(truncatingIfNeeded: index)
+            count += isFound ? 0 : 1
+        }
+        return count
+    }
+}
