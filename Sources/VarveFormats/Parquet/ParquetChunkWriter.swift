@@ -11,7 +11,7 @@ struct ParquetChunkWriter {
     private static let textPerPage = 1 << 20
 
     /// The pages, compressed if that makes them smaller, as if the file began with them.
-    func encoded(_ compression: ParquetFile.Options.Compression) -> ParquetFile.Chunk {
+    func encoded(_ options: ParquetFile.Options) -> ParquetFile.Chunk {
         var chunk = ParquetChunk()
         chunk.physical = column.physical
         chunk.path = [column.name]
@@ -26,16 +26,25 @@ struct ParquetChunkWriter {
                     dictionary.plain(of: column)
                 ))
         }
-        for page in pageRows() {
-            let encoding = dictionary == nil ? ParquetFormat.Encoding.plain : .dictionary
+        let rowsOfPages = pageRows()
+        let encoding: ParquetFormat.Encoding =
+            dictionary != nil
+            ? .dictionary
+            : options.usesDifferences && areClose(rowsOfPages) ? .deltaBinaryPacked : .plain
+        for page in rowsOfPages {
             pages.append(
-                (header(.data, encoding, values: page.count), body(page, dictionary)))
+                (header(.data, encoding, values: page.count), body(page, encoding, dictionary)))
         }
-        chunk.encodings =
-            dictionary == nil
-            ? [ParquetFormat.Encoding.plain, .runLength].map { Int($0.rawValue) }
-            : [ParquetFormat.Encoding.plain, .runLength, .dictionary].map { Int($0.rawValue) }
-        let compressed = compression == .lz4 ? Self.compress(pages.map(\.body)) : nil
+        let encodings: [ParquetFormat.Encoding] =
+            switch encoding {
+            case .dictionary: [.plain, .runLength, .dictionary]
+            default: [encoding, .runLength]
+            }
+        chunk.encodings = encodings.map { Int($0.rawValue) }
+        // Bits of differences lie across bytes: what repeats in them is not found.
+        let compressed =
+            encoding == .deltaBinaryPacked
+            ? nil : Self.compress(pages.map(\.body), options.compression)
         chunk.codec = (compressed == nil ? ParquetFormat.Codec.none : .lz4).rawValue
         var writer = ByteWriter(
             capacity: 64 * pages.count
@@ -67,15 +76,33 @@ struct ParquetChunkWriter {
         return header
     }
 
-    /// All pages compressed; nil when that saves less than a twentieth.
-    private static func compress(_ bodies: [[UInt8]]) -> [[UInt8]]? {
-        var compressed: [[UInt8]] = []
+    /// All pages compressed; nil when that saves too little.
+    private static func compress(
+        _ bodies: [[UInt8]], _ compression: ParquetFile.Options.Compression
+    ) -> [[UInt8]]? {
+        if compression == .none { return nil }
+        let before = bodies.joined().count
+        let limit = before - before / compression.leastSaving
+        var (compressed, after): ([[UInt8]], Int) = ([], 0)
         for body in bodies {
-            guard let block = try? LZ4Block.compress(body.raw) else { return nil }
+            guard after < limit, let block = try? LZ4Block.compress(body.raw) else { return nil }
+            after += block.count
             compressed.append(block)
         }
-        let (before, after) = (bodies.joined().count, compressed.joined().count)
-        return after < before - before / 20 ? compressed : nil
+        return after < limit ? compressed : nil
+    }
+
+    /// Whether integers take a fourth less as differences.
+    private func areClose(_ pages: [Range<Int>]) -> Bool {
+        guard column.physical == .int64 else { return false }
+        var (plain, packed) = (0, 0)
+        for page in pages {
+            withPresent(column.words.span.extracting(page), of: page) { words in
+                plain += 8 * words.count
+                packed += DeltaEncoding.size(of: words)
+            }
+        }
+        return packed <= plain / 4 * 3
     }
 
     private func pageRows() -> [Range<Int>] {
@@ -96,64 +123,70 @@ struct ParquetChunkWriter {
         return pages
     }
 
-    /// The elements whose bit is set.
-    private static func present<Element: BitwiseCopyable>(
-        _ elements: borrowing Span<Element>, _ valid: Bitmap, count: Int
-    ) -> [Element] {
-        [Element](capacity: count) { (present: inout OutputSpan<Element>) in
+    /// Hands over a page's elements but those of nulls.
+    private func withPresent<Element: BitwiseCopyable>(
+        _ elements: borrowing Span<Element>, of page: Range<Int>,
+        _ body: (borrowing Span<Element>) -> Void
+    ) {
+        let valid = column.nullCount == 0 ? nil : column.validity.extracting(page)
+        guard let valid, valid.ones < page.count else { return body(elements) }
+        let present = [Element](capacity: valid.ones) { (present: inout OutputSpan<Element>) in
             for index in elements.indices where valid[index] { present.append(elements[index]) }
         }
+        body(present.span)
     }
 
-    private func body(_ page: Range<Int>, _ dictionary: ParquetDictionaryBuilder?) -> [UInt8] {
+    private func body(
+        _ page: Range<Int>, _ encoding: ParquetFormat.Encoding,
+        _ dictionary: ParquetDictionaryBuilder?
+    ) -> [UInt8] {
         let column = column
         var writer = ByteWriter(capacity: page.count * 9 + 64)
-        let valid = column.validity.extracting(page)
-        let nulls = column.nullCount == 0 ? 0 : page.count - valid.ones
-        if isOptional {
-            var levels = ByteWriter()
-            if nulls == 0 {
-                RunLengthWriter.run(page.count, 1, 1, &levels)
-            } else {
-                RunLengthWriter.packed(valid, &levels)
-            }
-            writer.integer(UInt32(levels.count))
-            writer.raw(levels.bytes)
-        }
+        let hasNulls = column.nullCount > 0 && column.validity.zeros(in: page) > 0
+        if isOptional { writeLevels(of: page, hasNulls: hasNulls, to: &writer) }
         if let dictionary {
             writer.integer(UInt8(dictionary.width))
             let first = page.lowerBound - rows.lowerBound
             let indices = dictionary.indices.span.extracting(first..<(first + page.count))
-            if nulls == 0 {
-                RunLengthWriter.write(indices, width: dictionary.width, to: &writer)
-            } else {
-                let present = Self.present(indices, valid, count: page.count - nulls)
-                RunLengthWriter.write(present.span, width: dictionary.width, to: &writer)
+            withPresent(indices, of: page) {
+                RunLengthWriter.write($0, width: dictionary.width, to: &writer)
             }
             return writer.bytes
         }
         switch column.type {
         case .bool:
             var bits = Bitmap(capacity: page.count)
-            for row in page where nulls == 0 || column.validity[row] {
+            for row in page where !hasNulls || column.validity[row] {
                 bits.append(column.bits[row])
             }
             writer.raw(bits.bytes)
         case .int64, .float64, .timestamp:
-            if nulls == 0 {
-                writer.words(column.words.span.extracting(page))
-            } else {
-                let present = Self.present(
-                    column.words.span.extracting(page), valid, count: page.count - nulls)
-                writer.words(present.span)
+            withPresent(column.words.span.extracting(page), of: page) {
+                if encoding == .deltaBinaryPacked {
+                    DeltaEncoding.write($0, to: &writer)
+                } else {
+                    writer.words($0)
+                }
             }
         case .string:
-            for row in page where nulls == 0 || column.validity[row] {
+            for row in page where !hasNulls || column.validity[row] {
                 let text = column.utf8(row)
                 writer.integer(UInt32(text.byteCount))
                 writer.raw(text)
             }
         }
         return writer.bytes
+    }
+
+    /// Which rows are no nulls, after how many bytes that takes.
+    private func writeLevels(of page: Range<Int>, hasNulls: Bool, to writer: inout ByteWriter) {
+        var levels = ByteWriter()
+        if hasNulls {
+            RunLengthWriter.packed(column.validity.extracting(page), &levels)
+        } else {
+            RunLengthWriter.run(page.count, 1, 1, &levels)
+        }
+        writer.integer(UInt32(levels.count))
+        writer.raw(levels.bytes)
     }
 }
