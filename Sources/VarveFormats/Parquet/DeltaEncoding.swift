@@ -1,6 +1,7 @@
 import VarveBytes
 
-/// Parquet's encodings by differences, which some writers choose for their second page version.
+/// Parquet's encodings by differences: the offline store's integers, and what other writers choose for
+/// their second page version.
 ///
 ///     packed   varint block size | varint miniblocks in a block | varint count | zig-zag first |
 ///              block: zig-zag least difference | u8 width for each miniblock | miniblock ...

@@ -27,8 +27,8 @@ extension ParquetFile {
         public var compression: Compression
         /// Names of columns that the file declares to hold no null; the others may.
         public var required: Set<String>
-        /// Whether integers and times that are neither few nor far from each other are stored as
-        /// differences (DELTA_BINARY_PACKED).
+        /// Whether integers and times are stored as differences (DELTA_BINARY_PACKED), which are not
+        /// compressed, where no dictionary holds them and that takes a fourth less than plain values.
         public var usesDifferences: Bool
 
         public init(
