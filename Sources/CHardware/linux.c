@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -76,6 +78,18 @@ int chw_getrandom(void *bytes, size_t length) {
 void chw_keep_freed_blocks(int mapped, int kept) {
     mallopt(M_MMAP_THRESHOLD, mapped);
     mallopt(M_TRIM_THRESHOLD, kept);
+}
+
+void chw_use_huge_pages(size_t length) {
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_TOP_PAD, 64 << 20);
+    char *block = malloc(length);
+    if (block == NULL) return;
+    uintptr_t start = ((uintptr_t)block + 4095) & ~(uintptr_t)4095;
+    madvise((void *)start, length - 4096, MADV_HUGEPAGE);
+    free(block);
 }
 
 void chw_give_freed_pages_back(void) { malloc_trim(0); }

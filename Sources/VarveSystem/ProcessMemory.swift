@@ -10,6 +10,11 @@ public enum ProcessMemory {
         chw_keep_freed_blocks(32 << 20, 64 << 20)
     }
 
+    /// Backs the heap with huge pages, for a command that takes much memory and ends: lookups
+    /// scattered over it find their pages, and the kernel need not be asked for each 4 KiB. What
+    /// is freed stays with the process.
+    public static func useHugePages() { chw_use_huge_pages(available / 4) }
+
     /// Gives memory that was freed back to the system, after work that took much of it on many
     /// threads: each leaves pages behind in an arena of its own, which other work may never touch.
     public static func giveBack() { chw_give_freed_pages_back() }

@@ -131,7 +131,7 @@ import VarveFormats
         }
     }
 
-    @Test(arguments: peers + ["varve"])
+    @Test(arguments: peers + ["varve", "varve-differences"])
     func `damaged bytes are read as something or refused, but never crash`(name: String) throws {
         var random = SplitMix64(seed: UInt64(name.utf8.count))
         let file = try Fixture.bytes("golden/parquet/\(name).parquet")

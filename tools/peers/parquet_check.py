@@ -6,8 +6,9 @@ usage: parquet_check.py [FOLDER]     each *.parquet in FOLDER (default: fixtures
                                      that Varve wrote, against the *.json beside it
        parquet_check.py --write      writes the golden files of the other programs
 
-Files of random tables come from the tests:
-    VARVE_PEER_FILES=/tmp/pq swift test --filter ParquetWriterTests && parquet_check.py /tmp/pq
+Files of random tables, also as the offline store writes them, come from the tests:
+    VARVE_PEER_FILES=/tmp/pq swift test --filter 'ParquetWriterTests|ParquetDifferencesTests'
+    parquet_check.py /tmp/pq
 """
 
 import datetime

@@ -1,6 +1,7 @@
 import VarveBytes
 
-/// Parquet's encodings by differences, which some writers choose for their second page version.
+/// Parquet's encodings by differences: the offline store's integers, and what other writers choose for
+/// their second page version.
 ///
 ///     packed   varint block size | varint miniblocks in a block | varint count | zig-zag first |
 ///              block: zig-zag least difference | u8 width for each miniblock | miniblock ...
@@ -34,12 +35,14 @@ enum DeltaEncoding {
             let widths = try bytes.take(miniblocks)
             for index in 0..<miniblocks where left > 0 {
                 let width = try bytes.checked(Int64(widths.byte(at: index)), atMost: 64)
-                let packed = try bytes.take(perMiniblock * width / 8)
-                for place in 0..<min(left, perMiniblock) {
-                    value = value &+ least &+ packed.bits(at: place * width, count: width)
-                    values.append(value)
-                }
-                left -= min(left, perMiniblock)
+                // What follows is loaded with the last values, not used.
+                var ahead = bytes
+                let packed = try ahead.take(ahead.remaining)
+                _ = try bytes.takeRange(perMiniblock * width / 8)
+                let count = min(left, perMiniblock)
+                value = values.append(
+                    differences: packed, width: width, count: count, least: least, after: value)
+                left -= count
             }
         }
     }

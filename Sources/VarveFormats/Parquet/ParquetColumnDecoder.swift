@@ -143,15 +143,28 @@ extension ParquetColumnDecoder {
     private mutating func readDictionary(
         _ header: ParquetPageHeader, _ body: RawSpan, _ chunk: ParquetChunk
     ) throws {
+        if isPlain(chunk) {
+            try checkSize(header, body)
+            return try readDictionary(header, expanded: body)
+        }
         try expand(body, size: header.expandedSize, chunk)
+        let page = expanded
+        expanded = []
+        defer { expanded = page }
+        try readDictionary(header, expanded: page.raw)
+    }
+
+    private mutating func readDictionary(
+        _ header: ParquetPageHeader, expanded page: RawSpan
+    ) throws {
         // Every entry but a boolean has at least four bytes.
         let count = Int(header.valueCount)
-        guard count <= expanded.count else {
+        guard count <= page.byteCount else {
             throw ByteError.lengthOutOfRange(
-                at: 0, value: Int64(count), limit: expanded.count)
+                at: 0, value: Int64(count), limit: page.byteCount)
         }
         var found = ParquetDictionary()
-        var reader = ByteReader(expanded.raw)
+        var reader = ByteReader(page)
         if leaf.kind == .text {
             for _ in 0..<count { found.texts.append(try reader.lengthPrefixed()) }
             guard found.texts.areUTF8 else { throw refused("texts that are not UTF-8") }
@@ -162,14 +175,23 @@ extension ParquetColumnDecoder {
         dictionary = found
     }
 
+    /// Whether pages lie in the file as they are read.
+    private func isPlain(_ chunk: ParquetChunk) -> Bool {
+        chunk.codec == ParquetFormat.Codec.none.rawValue
+    }
+
+    private func checkSize(_ header: ParquetPageHeader, _ body: RawSpan) throws {
+        guard header.expandedSize == body.byteCount else {
+            throw ByteError.lengthOutOfRange(
+                at: 0, value: header.expandedSize, limit: body.byteCount)
+        }
+    }
+
     private mutating func readData(
         _ header: ParquetPageHeader, _ body: RawSpan, _ chunk: ParquetChunk
     ) throws {
-        if chunk.codec == ParquetFormat.Codec.none.rawValue {
-            guard header.expandedSize == body.byteCount else {
-                throw ByteError.lengthOutOfRange(
-                    at: 0, value: header.expandedSize, limit: body.byteCount)
-            }
+        if isPlain(chunk) {
+            try checkSize(header, body)
             return try readData(header, expanded: body)
         }
         try expand(body, size: header.expandedSize, chunk)
@@ -258,8 +280,18 @@ extension ParquetColumnDecoder {
         case (.plain, _): try readPlain(&reader, count, into: &words)
         case (.deltaBinaryPacked, .integer32), (.deltaBinaryPacked, .integer64),
             (.deltaBinaryPacked, .time), (.deltaBinaryPacked, .date):
+            guard count == valid.count else {
+                try DeltaEncoding.integers(&reader, atMost: count, into: &words)
+                try convert(&words, from: 0)
+                break
+            }
+            // As above.
+            var words = column.takeWords()
+            let start = words.count
             try DeltaEncoding.integers(&reader, atMost: count, into: &words)
-            try convert(&words, from: 0)
+            try convert(&words, from: start)
+            try checkCount(words.count - start, count)
+            return column.put(words: words, valid)
         case (.deltaLengthBytes, .text):
             try DeltaEncoding.lengthTexts(&reader, atMost: count, into: &texts)
         case (.deltaBytes, .text):
@@ -272,19 +304,19 @@ extension ParquetColumnDecoder {
         default: throw refused("values in encoding \(header.encoding)")
         }
         if leaf.kind == .text {
-            guard texts.count == count else {
-                throw ByteError.lengthOutOfRange(
-                    at: 0, value: Int64(texts.count), limit: count)
-            }
+            try checkCount(texts.count, count)
             guard texts.areUTF8 else { throw refused("texts that are not UTF-8") }
             try checkText(texts.bytes.count)
             column.append(texts: texts, valid: valid)
         } else {
-            guard words.count == count else {
-                throw ByteError.lengthOutOfRange(
-                    at: 0, value: Int64(words.count), limit: count)
-            }
+            try checkCount(words.count, count)
             column.append(words: words, valid: valid)
+        }
+    }
+
+    private func checkCount(_ found: Int, _ expected: Int) throws {
+        guard found == expected else {
+            throw ByteError.lengthOutOfRange(at: 0, value: Int64(found), limit: expected)
         }
     }
 

@@ -105,25 +105,6 @@ struct RunLengthReader: ~Escapable {
     }
 }
 
-extension RawSpan {
-    /// `count` bits, at most 64, from a bit on, the least significant first.
-    func bits(at start: Int, count: Int) -> UInt64 {
-        if count == 0 { return 0 }
-        let (byte, shift) = (start >> 3, start & 7)
-        var low: UInt64 = 0
-        if byteCount - byte >= 8 {
-            low = littleEndian(at: byte)
-        } else {
-            for index in byte..<min(byteCount, byte + 8) {
-                low |= UInt64(self.byte(at: index)) << UInt64(8 * (index - byte))
-            }
-        }
-        var value = low >> UInt64(shift)
-        if shift + count > 64 { value |= UInt64(self.byte(at: byte + 8)) << UInt64(64 - shift) }
-        return count == 64 ? value : value & ((1 << UInt64(count)) - 1)
-    }
-}
-
 /// Writes the same.
 enum RunLengthWriter {
     /// Writes values of `width` bits, as runs where eight or more are equal.

@@ -68,7 +68,7 @@ struct TableDirectory {
         _ stream: String, where isWanted: (StreamTable.Day) -> Bool = { _ in true }
     ) throws {
         guard let table = tables[stream] else { return }
-        let options = ParquetFile.Options(required: table.required)
+        let options = Self.options(table)
         var written: Set<Int64> = []
         // Rows that are on disk wait no longer, also when the next day's cannot be written.
         defer {
@@ -80,6 +80,13 @@ struct TableDirectory {
             try put(TableFile(day: day.number, positions: day.positions), rows, stream, options)
             written.insert(day.number)
         }
+    }
+
+    /// Files are read far more often than written: integers and times are differences, and pages are
+    /// compressed where that saves a good part only.
+    private static func options(_ table: StreamTable) -> ParquetFile.Options {
+        ParquetFile.Options(
+            compression: .lz4Sparingly, required: table.required, usesDifferences: true)
     }
 
     private func put(
@@ -248,7 +255,7 @@ extension TableDirectory {
                 positions: first.positions.lowerBound..<last.positions.upperBound)
             try put(
                 file, Table(columns: columns, metadata: metadata), stream,
-                ParquetFile.Options(required: table.required))
+                Self.options(table))
             for old in merged { try files.remove(path(of: old, stream)) }
             try files.syncDirectory("\(path)/\(Self.folder(stream))/\(file.directory)")
         }

@@ -1,11 +1,11 @@
 import Testing
 import VarveBytes
 import VarveFeatures
-import VarveFormats
 import VarveLog
 import VarveSystem
 import VarveTestSupport
 
+@testable import VarveFormats
 @testable import VarveProjections
 
 @Suite struct OfflineStoreTests {
@@ -87,6 +87,26 @@ import VarveTestSupport
         let store = try Self.store(log)
         try Self.follow(store, log, saveEvery: 1_000)
         try Self.expectWhole(store, log, history, "seed \(seed)")
+    }
+
+    @Test func `positions and times are stored as differences`() throws {
+        let log = try TemporaryLog()
+        let history = try Self.history(1, log)
+        try history.append(batches: 60)
+        let store = try Self.store(log)
+        try Self.follow(store, log, saveEvery: 1_000)
+        try store.reading("trades") { files in
+            let bytes = try PosixFileSystem().contents(of: #require(files.paths.first))
+            let chunks = try ParquetFile.metadata(bytes.raw).rowGroups[0].columns
+            for name in ["_position", "_event_time"] {
+                let chunk = try #require(chunks.first { $0.path == [name] })
+                var reader = ThriftReader(
+                    bytes.raw.extracting(Int(chunk.dataOffset)..<bytes.count))
+                let page = try ParquetPageHeader(reading: &reader)
+                #expect(page.encoding == ParquetFormat.Encoding.deltaBinaryPacked.rawValue)
+                #expect(chunk.codec == ParquetFormat.Codec.none.rawValue)
+            }
+        }
     }
 
     @Test func `many small files of a day become one`() throws {

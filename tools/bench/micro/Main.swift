@@ -1,5 +1,5 @@
 /// Small measurements of single floors:
-/// `varve-bench [log|fold] [--directory PATH] [--megabytes N] [--records N] [--keys N]`.
+/// `varve-bench [log|fold|parquet] [--directory PATH] [--megabytes N] [--records N] [--keys N]`.
 @main
 struct Main {
     static func main() throws {
@@ -17,13 +17,14 @@ struct Main {
             case "--keys": keys = Int(value) ?? keys
             default:
                 print(
-                    "usage: varve-bench [log|fold] [--directory PATH] [--megabytes N]"
+                    "usage: varve-bench [log|fold|parquet] [--directory PATH] [--megabytes N]"
                         + " [--records N] [--keys N]")
                 return
             }
         }
         switch what {
         case "fold": try FoldBench(directory: directory, records: records, keys: keys).run()
+        case "parquet": try ParquetBench(rows: records).run()
         default: try LogBench(directory: directory, megabytes: megabytes).run()
         }
     }
