@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
@@ -83,7 +82,7 @@ void chw_keep_freed_blocks(int mapped, int kept) {
 void chw_use_huge_pages(size_t length) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_TRIM_THRESHOLD, -1);
     mallopt(M_TOP_PAD, 64 << 20);
     char *block = malloc(length);
     if (block == NULL) return;
