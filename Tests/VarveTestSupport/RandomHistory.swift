@@ -115,7 +115,9 @@ public final class RandomHistory {
               {"name": "all", "inputs": {"amount": "float64?"}, "features": ["trade.*", "pair.*",
                "amount", "quote.*", "grade.*",
                {"name": "ratio", "expr": "amount / (trade.f0 + 1)"},
-               {"name": "twice", "expr": "ratio * 2.0"}]}]}
+               {"name": "twice", "expr": "ratio * 2.0"}]},
+              {"name": "stored", "inputs": {}, "features": ["quote.*", "grade.*", "trade.*",
+               "pair.*"]}]}
             """
     }
 
