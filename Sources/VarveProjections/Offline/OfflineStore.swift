@@ -61,7 +61,7 @@ public final class OfflineStore: Projection {
     /// was written with that definition, or with an older one, to which this one only adds fields
     /// that may be null. Nil for a file of another definition.
     public func rows(of path: String, for stream: StreamDefinition) throws -> Int? {
-        let footer = try footer(path)
+        let footer = try files.parquetFooter(path)
         if footer.metadata(StreamDefinition.definitionKey) == stream.digest.description {
             return footer.rowCount
         }
@@ -70,30 +70,10 @@ public final class OfflineStore: Projection {
         return isOlder ? footer.rowCount : nil
     }
 
-    /// Reads the end of a file only, which names its columns and its definition.
-    private func footer(_ path: String) throws -> ParquetFile.Footer {
-        let tail = try tail(try files.open(path, .read))
-        return try ParquetFile.footer(tail.raw, isTail: true)
-    }
-
-    /// The bytes at the end of a file that hold its footer, and perhaps more.
-    private func tail(_ file: any File) throws -> [UInt8] {
-        let size = try file.size()
-        var length = min(size, 16 << 10)
-        while true {
-            var tail = [UInt8](repeating: 0, count: Int(length))
-            let count = try file.read(tail.count, at: size - length, into: &tail, start: 0)
-            tail.removeLast(tail.count - count)
-            let needed = ParquetFile.footerBytes(tail.raw).map { min(Int64($0), size) } ?? size
-            if needed <= length { return tail }
-            length = needed
-        }
-    }
-
     /// Some columns of a file that `reading` handed out: nothing else of it is read.
     public func table(_ path: String, columns: Set<String>) throws -> Table {
         let file = try files.open(path, .read)
-        let tail = try tail(file)
+        let tail = try file.parquetTail()
         let selection = try ParquetSelection(columns, tail: tail.raw, fileSize: try file.size())
         var bytes = [UInt8](count: selection.byteCount) { bytes in
             // The ranges fill the rest.

@@ -19,7 +19,8 @@ struct TableDirectory {
     static let rowsPerFile = 122_880
     /// Rows of a stream that wait at most; then the larger half of its days is written.
     static let waitingRowsMax = 524_288
-    /// A day's files below this size are merged when there are `smallFilesMax` of them.
+    /// A day's files below this size and `rowsPerFile` are merged when there are `smallFilesMax` of
+    /// them.
     static let smallFileBytes = 4 << 20
     static let smallFilesMax = 8
 
@@ -229,21 +230,24 @@ extension TableDirectory {
 
     private func merge(_ stream: String, _ day: [TableFile]) throws {
         // Neighbours only: the merged file's range then holds no record of another file.
-        var run: [(file: TableFile, size: Int64)] = []
+        var run: [TableFile] = []
         for file in day + [nil] as [TableFile?] {
-            if let file {
-                let size = try files.open(path(of: file, stream), .read).size()
-                if size < Self.smallFileBytes {
-                    run.append((file, size))
-                    continue
-                }
+            if let file, try isSmall(path(of: file, stream)) {
+                run.append(file)
+                continue
             }
-            if run.count >= Self.smallFilesMax { try merge(stream, run.map(\.file), day) }
+            if run.count >= Self.smallFilesMax { try merge(run: run, of: stream) }
             run = []
         }
     }
 
-    private func merge(_ stream: String, _ run: [TableFile], _ day: [TableFile]) throws {
+    /// Whether a file would be read faster as a part of another.
+    private func isSmall(_ path: String) throws -> Bool {
+        try files.open(path, .read).size() < Self.smallFileBytes
+            && files.parquetFooter(path).rowCount < Self.rowsPerFile
+    }
+
+    private func merge(run: [TableFile], of stream: String) throws {
         guard let table = tables[stream] else { return }
         var columns: [Column] = []
         var merged: [TableFile] = []
