@@ -2,8 +2,8 @@
 ///
 /// A chain of dependent loads that ends with a branch nobody can foresee keeps a processor from
 /// working on the next word meanwhile. So words are looked up in blocks, each step for all of a
-/// block and without a branch; the few whose first slot holds another word are looked for one by
-/// one.
+/// block and without a branch; the few whose first slot holds another word are looked for after
+/// that, one by one.
 public struct WordNumbers: Sendable {
     /// The words by number.
     public private(set) var words: [UInt64] = []
@@ -23,11 +23,7 @@ public struct WordNumbers: Sendable {
             var rest = Self.block
             for start in stride(from: 0, to: asked.count, by: Self.wordsPerBlock) {
                 let block = start..<min(asked.count, start + Self.wordsPerBlock)
-                let count = Self.look(up: asked, block, slots, words, &numbers, &rest)
-                for index in rest[..<count] {
-                    let slot = slot(of: asked[Int(index)])
-                    numbers[Int(index)] = Int32(truncatingIfNeeded: slots[slot]) &- 1
-                }
+                _ = Self.look(up: asked, block, slots, words, &numbers, &rest)
             }
         }
     }
@@ -79,9 +75,9 @@ public struct WordNumbers: Sendable {
 
     private static var block: [Int32] { Array(repeating: 0, count: wordsPerBlock) }
 
-    /// Finds the numbers of a block of words by their first slots, and -1 where that is free.
-    /// - Parameter rest: as many as a block has; becomes which words have another one, or none yet.
-    /// - Returns: how many of them.
+    /// Finds the numbers of a block of words; -1 for those that have none.
+    /// - Parameter rest: as many as a block has; begins with the indices of those when it is done.
+    /// - Returns: how many have none.
     private static func look(
         up all: [UInt64], _ block: Range<Int>, _ slots: [UInt32], _ words: [UInt64],
         _ numbers: inout MutableSpan<Int32>, _ rest: inout [Int32]
@@ -93,15 +89,25 @@ public struct WordNumbers: Sendable {
             let slot = Int(truncatingIfNeeded: KeyHash.mixed(all[index])) & mask
             numbers[index] = Int32(truncatingIfNeeded: slots[slot]) &- 1
         }
-        var count = 0
-        if words.count == 0 {
-            for index in block { rest[index - block.lowerBound] = Int32(truncatingIfNeeded: index) }
-            return block.count
-        }
+        var others = 0
         for index in block {
-            let isFound = numbers[index] >= 0 && words[Int(max(0, numbers[index]))] == all[index]
-            rest[count] = Int32(truncatingIfNeeded: index)
-            count += isFound ? 0 : 1
+            let number = Int(numbers[index])
+            let isOther = number < 0 || words[number] != all[index]
+            rest[others] = Int32(truncatingIfNeeded: index)
+            others += isOther ? 1 : 0
+        }
+        var count = 0
+        for place in 0..<others {
+            let index = Int(rest[place])
+            var number = numbers[index]
+            var slot = Int(truncatingIfNeeded: KeyHash.mixed(all[index])) & mask
+            while number >= 0, words[Int(number)] != all[index] {
+                slot = (slot + 1) & mask
+                number = Int32(truncatingIfNeeded: slots[slot]) &- 1
+            }
+            numbers[index] = number
+            rest[count] = rest[place]
+            count += number < 0 ? 1 : 0
         }
         return count
     }
