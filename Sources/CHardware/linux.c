@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
@@ -79,7 +80,14 @@ void chw_keep_freed_blocks(int mapped, int kept) {
     mallopt(M_TRIM_THRESHOLD, kept);
 }
 
+static int is_limited(int resource) {
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 void chw_use_huge_pages(size_t length) {
+    // Where address space has a limit, the heap would take it from stacks and mapped files.
+    if (length <= 4096 || is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA)) return;
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, -1);

@@ -12,8 +12,12 @@ public enum ProcessMemory {
 
     /// Backs the heap with huge pages, for a command that takes much memory and ends: lookups
     /// scattered over it find their pages, and the kernel need not be asked for each 4 KiB. What
-    /// is freed stays with the process.
-    public static func useHugePages() { chw_use_huge_pages(available / 4) }
+    /// is freed stays with the process. Does nothing where address space counts before it is used:
+    /// under a limit (ulimit -v), or where the kernel promises no more memory than there is.
+    public static func useHugePages() {
+        if KernelFile.text("/proc/sys/vm/overcommit_memory")?.hasPrefix("2") == true { return }
+        chw_use_huge_pages(available / 4)
+    }
 
     /// Gives memory that was freed back to the system, after work that took much of it on many
     /// threads: each leaves pages behind in an arena of its own, which other work may never touch.

@@ -136,7 +136,7 @@ extension TrainingSet {
         let summary: TrainingManifest.Column
     }
 
-    /// More distinct values have no dictionary in any row group.
+    /// As many as a dictionary has at most; columns with more are numbered by row group.
     private static let distinctMax = 1 << 16
 
     /// The columns of the service with what the manifest says of them, and the digests of the

@@ -179,7 +179,8 @@ extension TrainingSweep {
             }
             // Some features of each question at a time, so that every thread has its share.
             let shares = features.enumerated().flatMap { question, features in
-                let size = (features.count + threads - 1) / max(1, threads)
+                let sharing = max(1, threads)
+                let size = (features.count + sharing - 1) / sharing
                 return stride(from: 0, to: features.count, by: size).map {
                     (question: question, features: Array(features[$0...].prefix(size)))
                 }

@@ -72,6 +72,39 @@ import VarveTestSupport
             + Array(set.manifest.json.text.utf8)
     }
 
+    /// What was counted once, for profiles and dictionaries, against the cells themselves.
+    @Test(arguments: 1...4 as ClosedRange<UInt64>, ["all", "stored"])
+    func `a set's file and its profiles are those of its table`(
+        seed: UInt64, service name: String
+    ) throws {
+        let log = try TemporaryLog()
+        let history = try Self.history(seed, log)
+        let pinned = try PinnedDefinitions(newest: CatalogProjection(log.log).catalog)
+        let service = try #require(pinned.services[name])
+        let request = TrainingSet.Request(
+            service: name, definitions: service.definitions, versions: service.versions,
+            mode: .asKnown, basis: log.log.commitPosition)
+        let plan = try request.plan()
+        let rows = try Spine(file: Self.spine(history, plan), timeColumn: "at", plan: plan)
+        let set = try TrainingSet(log.log, request, rows, source: .artifact(rows.digest))
+        var file: [UInt8] = []
+        set.parquet(threads: 2) { file += $0 }
+        #expect(file == ParquetFile.encode(set.table, .init(compression: .none)))
+        var profiles = 0
+        for summary in set.manifest.columns {
+            let column = try #require(set.table[summary.field.name])
+            guard let profile = summary.profile else { continue }
+            profiles += 1
+            let numbers = (0..<column.count).map { row in
+                Profile.number(Value(column.cell(row)))
+            }
+            #expect(
+                profile.json.text == Profile(baseline: numbers).json.text,
+                "seed \(seed): \(column.name)")
+        }
+        #expect(profiles > 0)
+    }
+
     @Test(arguments: [1, 2] as [UInt64], TrainingMode.allCases)
     func `bytes depend on no thread, segment, file, compaction, limit or copy`(
         seed: UInt64, mode: TrainingMode

@@ -31,7 +31,7 @@ import VarveTestSupport
                         fold: fold, plan: plan, spine: spine, mode: mode, basis: basis
                     ).run(threads: 1) { _ in }
                     // Each entity alone, all together, some together.
-                    for (threads, partitions) in [(1, 512), (1, 1), (3, 2)] {
+                    for (threads, partitions) in [(1, 512), (0, 1), (3, 2)] {
                         let result = try TrainingSweep(
                             log: log.log, offline: nil, definitions: history.definitions,
                             plan: plan, spine: spine, mode: mode, basis: Position(basis),

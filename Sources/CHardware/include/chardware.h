@@ -40,7 +40,8 @@ int chw_getrandom(void *bytes, size_t length);
 // stay with the process.
 void chw_keep_freed_blocks(int mapped, int kept);
 // The heap grows to `length` more bytes of address space that the kernel backs by huge pages as they
-// are touched, and freed blocks stay with the process. For commands that take much memory and end.
+// are touched, and freed blocks stay with the process; nothing where the process's address space has
+// a limit. For commands that take much memory and end.
 void chw_use_huge_pages(size_t length);
 // malloc_trim: freed pages of every arena go back to the system.
 void chw_give_freed_pages_back(void);

@@ -36,8 +36,9 @@ struct FactEntry: AnyBits, Sendable {
 }
 
 /// Facts of one view that were read at once. Their entries are put together by partition, in the
-/// order they came within each; their values stay where they were read, as many are never looked
-/// at. Shared by reference: a partition's sweep looks at a slice of every batch there is.
+/// order they came within each, and so are their values; where most of those are never looked at,
+/// they stay in the order in which they were read (see `FactReader.init`). Shared by reference: a
+/// partition's sweep looks at a slice of every batch there is.
 public final class FactBatch: Sendable {
     let entries: [FactEntry]
     /// Where each partition begins, and where the last one ends.

@@ -48,22 +48,17 @@ public struct KeyTable: Sendable {
     /// How many partitions there are when keys whose numbers agree above some bits are in one.
     public func partitionCount(shift: Int) -> Int { ((count - 1) >> shift) + 1 }
 
-    /// The number of the key in a row of another table; nil when it is not here or a field is null.
-    /// - Parameters:
-    ///   - columns: the key's fields, of the same types as those that were numbered.
-    ///   - scratch: reused from call to call.
-    func number(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> Int? {
-        guard let hash = hash(columns, row, &scratch) else { return nil }
-        return find(hash, columns, row, scratch.bytes)
-    }
-
-    /// The numbers of the keys in all rows of another table, as `number` gives them; -1 where it has
-    /// none.
+    /// The numbers of the keys in all rows of another table; -1 where a key is not here or a field is
+    /// null.
+    /// - Parameter columns: the key's fields, of the same types as those that were numbered.
     func numbers(_ columns: [Column], rows: Int) -> [Int32] {
         guard hasPlainWords else {
             var scratch = ByteWriter()
             return (0..<rows).map { row in
-                number(columns, row, &scratch).map { Int32($0) } ?? -1
+                guard let hash = hash(columns, row, &scratch),
+                    let number = find(hash, columns, row, scratch.bytes)
+                else { return -1 }
+                return Int32(number)
             }
         }
         let column = columns[0]

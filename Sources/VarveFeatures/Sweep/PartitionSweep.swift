@@ -73,9 +73,7 @@ public struct PartitionSweep {
         }
 
         /// How many partitions there are.
-        public var partitionCount: Int {
-            rows.keys.count == 0 ? 0 : ((rows.keys.count - 1) >> partitionShift) + 1
-        }
+        public var partitionCount: Int { rows.keys.partitionCount(shift: partitionShift) }
 
         /// The numbers of a partition's entities.
         func entities(_ partition: Int) -> Range<Int> {
@@ -120,8 +118,7 @@ public struct PartitionSweep {
 
     /// What came out, in the order of the request's questions.
     public struct Answers: Sendable {
-        /// The entities whose rows are answered, and their places in `KeyedRows.order`.
-        let entities: Range<Int>
+        /// The places in `KeyedRows.order` of the rows that are answered.
         public let places: Range<Int>
         /// For the newest fact those as known, whatever the mode.
         var cells: [FeatureCells]
@@ -191,7 +188,7 @@ public struct PartitionSweep {
         let none = request.questions.map { FeatureCells(type: $0.type, count: places.count) }
         let zeros = Array(repeating: 0, count: none.count)
         var answers = Answers(
-            entities: entities, places: places, cells: none, leaks: zeros, latestDiffers: zeros,
+            places: places, cells: none, leaks: zeros, latestDiffers: zeros,
             newest: none.map { _ in NewestFacts() })
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
         facts.gather(slices, entities: entities)

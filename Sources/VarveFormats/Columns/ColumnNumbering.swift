@@ -8,7 +8,8 @@ public struct ColumnNumbering: Sendable {
     /// The number of each row's cell; -1 for nulls.
     public private(set) var numbers: [Int32]
 
-    /// Nil when there are more than `limit` distinct cells; also for booleans and texts.
+    /// Nil when there are more than `limit` distinct cells, or one more beside nulls; also for
+    /// booleans and texts.
     public init?(_ column: Column, limit: Int) {
         self.init(column, 0..<column.count, column.words, limit: limit)
     }

@@ -65,7 +65,8 @@ extension ParquetFile {
     }
 
     /// The same, handed over piece by piece.
-    /// - Parameter numberings: those of columns that are known, by name.
+    /// - Parameter numberings: those of columns that are known, by name. One of other cells than the
+    ///   column's would put other values into the file.
     public static func encode(
         _ table: Table, _ options: Options = Options(),
         numberings: [String: ColumnNumbering] = [:], map: Mapping? = nil,
@@ -73,6 +74,11 @@ extension ParquetFile {
     ) rethrows {
         precondition(options.rowsPerGroup > 0, "\(options.rowsPerGroup) rows in a row group")
         table.checkInvariants()
+        for column in table.columns {
+            let known = numberings[column.name]?.numbers.count ?? column.count
+            precondition(
+                known == column.count, "numbers of \(known) rows for \(column.count) of \(column.name)")
+        }
         var metadata = ParquetMetadata()
         metadata.createdBy = "varve version 1.0.0 (build 1)"
         metadata.pairs = table.metadata

@@ -58,6 +58,27 @@ import VarveTestSupport
         #expect(sum.value == 200_000 * value)
     }
 
+    @Test func `a value so many times is what it is one by one, also beyond every double`() {
+        var generator = SplitMix64(seed: 11)
+        let edges: [Double] = [
+            .greatestFiniteMagnitude, -.greatestFiniteMagnitude, .greatestFiniteMagnitude / 2,
+            .leastNonzeroMagnitude, -.leastNonzeroMagnitude, 0x1p-1022, 0, -0.0, 0.1,
+        ]
+        for value in edges + (0..<100).map({ _ in generator.double() }) {
+            for times in [0, 1, 2, 3, 7, 8, 100, 1023] {
+                var (many, single) = (ExactSum(), ExactSum())
+                many.add(0.5)
+                single.add(0.5)
+                many.add(value, times: times)
+                for _ in 0..<times { single.add(value) }
+                #expect(many == single, "\(times) times \(value)")
+                // What is beyond every double comes back.
+                for _ in 0..<times { many.remove(value) }
+                #expect(many.value == 0.5, "\(times) times \(value)")
+            }
+        }
+    }
+
     @Test func `many at once are what they are one by one, infinities and NaN left out`() throws {
         var generator = SplitMix64(seed: 9)
         for (index, (expected, values)) in try Self.cases().enumerated() {

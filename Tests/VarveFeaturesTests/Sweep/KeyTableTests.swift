@@ -17,6 +17,13 @@ import VarveTestSupport
         let known = (0..<count).map { _ in cell() }
         let asked = (0..<(2 * count)).map { _ in cell() }
         let table = KeyTable([Column(name: "k", type: .int64, cells: known)], rows: count)
+        // In order of first appearance; a null has none.
+        var first: [Column.Cell: Int32] = [:]
+        for (row, cell) in known.enumerated() {
+            if cell != .null, first[cell] == nil { first[cell] = Int32(first.count) }
+            #expect(table.numbers[row] == first[cell] ?? -1, "\(cell) in row \(row)")
+        }
+        #expect(table.count == first.count)
         let numbers = table.numbers(
             [Column(name: "k", type: .int64, cells: asked)], rows: asked.count)
         for (number, cell) in zip(numbers, asked) {

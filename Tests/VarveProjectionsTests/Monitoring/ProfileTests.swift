@@ -75,6 +75,35 @@ import VarveTestSupport
         #expect(Profile(baseline: []).nullShare == 0)
     }
 
+    @Test(arguments: 0..<30 as Range<UInt64>)
+    func `a baseline of counted numbers is that of all of them`(seed: UInt64) {
+        var generator = SplitMix64(seed: seed)
+        let edges: [Double] = [
+            0, -0.0, .nan, .infinity, -.infinity, 1, 1.nextUp, .greatestFiniteMagnitude,
+            -.greatestFiniteMagnitude, .leastNonzeroMagnitude,
+        ]
+        for size in [0, 1, 2, 3, 19, 20, 21, 60] {
+            // As numbers of a column are counted: by their bits, some of them not there.
+            var distinct: [Double] = []
+            for _ in 0..<size {
+                let number =
+                    generator.chance(30) ? generator.pick(edges) : generator.double()
+                if !distinct.contains(where: { $0.bitPattern == number.bitPattern }) {
+                    distinct.append(number)
+                }
+            }
+            let most = generator.pick([2, 3, 50])
+            let counts = distinct.map { _ in generator.below(most) }
+            let nulls = generator.below(4)
+            var all = zip(distinct, counts).flatMap { Array(repeating: $0, count: $1) }
+            all.shuffle(using: &generator)
+            let expected = Profile(baseline: all, nulls: nulls)
+            let found = Profile(baseline: distinct, counts: counts, nulls: nulls)
+            #expect(found.json.text == expected.json.text, "seed \(seed), \(size) numbers")
+            #expect(found == expected, "seed \(seed), \(size) numbers")
+        }
+    }
+
     @Test func `what is no finite number counts as null`() {
         let odd: [Double?] = [.nan, .infinity, -.infinity, nil, 1, 2]
         let profile = Profile(baseline: odd)
