@@ -70,7 +70,8 @@ extension Array where Element == UInt64 {
     }
 }
 
-/// A type of which every pattern of bits is a value: an integer, or nothing but integers.
+/// A type of which every pattern of bits is a value: an integer, or a struct of nothing but integers
+/// without gaps between them. Nothing checks that: a `Bool` in it would be undefined behaviour.
 public protocol AnyBits: BitwiseCopyable {}
 
 extension Int32: AnyBits {}

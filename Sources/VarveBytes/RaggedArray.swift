@@ -28,8 +28,8 @@ public struct RaggedArray<Element: BitwiseCopyable & Sendable>: Sendable {
         let row = rows[array]
         precondition(index >= 0 && index < row.count, "element \(index) of \(row.count)")
         // Safe: the precondition proves that there is such an element, and an array's elements stay
-        // at their place while somebody has the array and nobody changes it: it is held here, where
-        // it is a constant.
+        // at their place while somebody has the array and nobody changes it: `arrays` holds it as
+        // long as there is a `self` to read from, and is a constant.
         guard let elements = unsafe UnsafePointer<Element>(bitPattern: row.address) else {
             preconditionFailure("an array of \(row.count) elements without an address")
         }

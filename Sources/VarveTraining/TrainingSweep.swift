@@ -88,13 +88,13 @@ struct TrainingSweep {
         return result
     }
 
-    /// What is left for facts after the spine and the cells of the set.
+    /// What is left for facts after the spine, the cells of the set and their numbers.
     private func spill() throws(TrainingError) -> FactStore.Spill? {
         guard let memory else { return nil }
         let hasOnDemand = columns.contains { if case .onDemand = $0 { true } else { false } }
         let needed =
             spine.table.byteCount
-            + spine.rowCount * (columns.count * (hasOnDemand ? 27 : 9) + 20)
+            + spine.rowCount * (columns.count * (hasOnDemand ? 31 : 13) + 20)
         guard needed <= memory.bytes else {
             throw .overMemory(needed: needed, limit: memory.bytes)
         }

@@ -48,7 +48,6 @@ final class Session {
                 "\(directory) is no data directory; start a node with varve serve --dir"
                     + " \(directory), or name another with --dir")
         }
-        ProcessMemory.useHugePages()
         do {
             var options = NodeOptions(directory: directory)
             options.keepsOnline = needsFeatures

@@ -97,6 +97,7 @@ public struct FactReader: Sendable {
         let count = starts[partitionCount]
         // Where values go; those that nobody can ask for go nowhere once they are the most.
         let rowCount = numbers.reduce(0) { $0 + $1.count }
+        precondition(rowCount <= Int(Int32.max), "\(rowCount) records read at once")
         let isDense = keepsOrder && count > rowCount / 2
         let rows = keepsOrder ? Self.ordinals(numbers, skipping: !isDense) : places
         let width = isDense ? rowCount : count

@@ -35,6 +35,7 @@ let trainingCommands = [
         let memory = try invocation.size("memory")
         // Before any other thread exists: Ctrl-C then stops the build instead of the process.
         let signal = try TerminationSignal()
+        ProcessMemory.useHugePages()
         return try Session.with(invocation, needsFeatures: false) { session in
             let job = try session.json(
                 "POST", "/v1/training-sets",
@@ -76,6 +77,7 @@ let trainingCommands = [
         example: "varve training-set reproduce ts-4f1c09d2a7be --out again.csv"
     ) { invocation in
         let out = try invocation.required("out")
+        ProcessMemory.useHugePages()
         return try Session.with(invocation, needsFeatures: false) { session in
             _ = try OutputFile.with(out) { file in
                 try session.download(
@@ -93,7 +95,8 @@ let trainingCommands = [
         "training-set verify", "Builds a training set again and compares it with its manifest",
         arguments: ["ID"], example: "varve training-set verify ts-4f1c09d2a7be"
     ) { invocation in
-        try Session.with(invocation, needsFeatures: false) { session in
+        ProcessMemory.useHugePages()
+        return try Session.with(invocation, needsFeatures: false) { session in
             let id = invocation.positional[0]
             let json = try session.json("POST", "/v1/training-sets/\(id.asSegment)/verify")
             show(
