@@ -21,7 +21,7 @@ struct TrainingSweep {
     let memory: TrainingSet.MemoryLimit?
     let progress: TrainingSet.Watcher
     /// Partitions at most: each is to fit a core's cache.
-    var partitionsMax = 512
+    var partitionsMax = 1024
 
     /// What came out, one element for each column of the service.
     struct Result {
