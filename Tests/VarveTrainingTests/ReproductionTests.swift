@@ -128,7 +128,7 @@ import VarveTestSupport
             directory: restored, options: TemporaryLog.options(), clock: log.clock)
         defer { try? copy.close() }
         let limit = TrainingSet.MemoryLimit(
-            bytes: 200 * 700, files: PosixFileSystem(), directory: log.root.path + "/spill")
+            bytes: 200 * 770, files: PosixFileSystem(), directory: log.root.path + "/spill")
 
         let others: [(String, () throws -> [UInt8])] = [
             ("2 threads", { try Self.build(log.log, spine, mode: mode, threads: 2, offline: nil) }),
