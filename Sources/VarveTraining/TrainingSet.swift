@@ -136,9 +136,6 @@ extension TrainingSet {
         let summary: TrainingManifest.Column
     }
 
-    /// As many as a dictionary has at most; columns with more are numbered by row group.
-    private static let distinctMax = 1 << 16
-
     /// The columns of the service with what the manifest says of them, and the digests of the
     /// spine's; two at a time, as two digests take not much longer than one.
     private static func columns(
@@ -156,7 +153,8 @@ extension TrainingSet {
             let numbers = (2 * piece)..<min(2 * piece + 2, width)
             let columns = numbers.map { result.cells[$0].column(plan.columns[$0].name) }
             let made = zip(numbers, zip(columns, digests(columns))).map { number, found -> Made in
-                let numbering = ColumnNumbering(found.0, limit: distinctMax)
+                // Columns with more distinct values are numbered by row group.
+                let numbering = ColumnNumbering(found.0, limit: ColumnNumbering.dictionaryLimit)
                 let summary = TrainingManifest.Column(
                     field: plan.columns[number], cells: result.cells[number], numbering,
                     digest: found.1, leaks: result.leaks[number],

@@ -3,6 +3,9 @@ import VarveBytes
 /// The distinct cells of a column of 64-bit words, by number. Found once, it serves whoever counts
 /// cells and the dictionaries of every row group.
 public struct ColumnNumbering: Sendable {
+    /// A row group with more distinct cells has no dictionary.
+    public static let dictionaryLimit = 1 << 16
+
     /// The bits of the distinct cells. A zero that only nulls have may be among them.
     public let words: [UInt64]
     /// The number of each row's cell; -1 for nulls.

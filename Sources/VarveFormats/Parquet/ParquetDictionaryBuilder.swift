@@ -14,14 +14,12 @@ struct ParquetDictionaryBuilder {
     /// Bits of an index.
     var width: Int { count <= 1 ? 0 : Int.bitWidth - (count - 1).leadingZeroBitCount }
 
-    /// Distinct values beyond which plain ones are written: 65,536, or a fourth of the rows.
-    private static let countLimit = 1 << 16
-
     /// Nil when a dictionary would not make the rows smaller.
     /// - Parameter numbering: the column's, if it is known.
     init?(_ column: Column, _ rows: Range<Int>, _ numbering: ColumnNumbering? = nil) {
         guard column.type != .bool, rows.count >= 8 else { return nil }
-        let limit = min(Self.countLimit, rows.count / 4)
+        // With more distinct values, or more than a fourth of the rows, plain ones are smaller.
+        let limit = min(ColumnNumbering.dictionaryLimit, rows.count / 4)
         if column.type != .string {
             guard numberWords(column, rows, limit, numbering) else { return nil }
             return
