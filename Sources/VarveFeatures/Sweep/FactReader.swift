@@ -100,19 +100,19 @@ public struct FactReader: Sendable {
         precondition(rowCount <= Int(Int32.max), "\(rowCount) records read at once")
         let isDense = keepsOrder && count > rowCount / 2
         let rows = keepsOrder ? Self.ordinals(numbers, skipping: !isDense) : places
-        let width = isDense ? rowCount : count
+        let valueCount = isDense ? rowCount : count
         var lanes: [LaneValues] = []
         var columns = Array(repeating: [[UInt64]](), count: slots.width)
         for lane in plan.lanes.indices {
             let parts = zip(fields, numbers).map { self.values(lane, $1, $0, &values) }
             let isText = laneType(lane) == .string
-            lanes.append(Self.joined(parts, rows, count: width, isText: isText))
+            lanes.append(Self.joined(parts, rows, count: valueCount, isText: isText))
             if let slot = slots.slots[lane] { columns[slot] = parts.map(\.words) }
         }
         return FactBatch(
             entries: Self.entries(tables.map(\.table), numbers, places, rows, count: count),
-            starts: starts, replacedTimes: Self.replacedTimes(tables, rows, count: width),
-            lanes: lanes, words: Self.sideBySide(columns, rows, count: width, isDense: isDense),
+            starts: starts, replacedTimes: Self.replacedTimes(tables, rows, count: valueCount),
+            lanes: lanes, words: Self.sideBySide(columns, rows, count: valueCount, isDense: isDense),
             slots: slots)
     }
 

@@ -8,12 +8,11 @@ public import VarveFormats
 /// other is its bytes, a text among several fields with its length.
 public struct KeyTable: Sendable {
     private let types: [ColumnType]
-    /// Keys that are one word, where equal words are equal keys; all others are below.
-    private var plain = WordNumbers()
+    /// Keys of one field that is no text; all others are below.
+    private var single = WordNumbers()
     /// Open addressing, at most half full: 0 is free, else 1 + a key's number.
     private var slots: [UInt32] = Array(repeating: 0, count: 1024)
     private var hashes: [UInt64] = []
-    private var words: [UInt64] = []
     /// Where each key begins in `bytes`, and where the last one ends.
     private var ends: [Int] = [0]
     private var bytes: [UInt8] = []
@@ -23,7 +22,7 @@ public struct KeyTable: Sendable {
     /// Numbers the keys of all rows.
     public init(_ columns: [Column], rows: Int) {
         types = columns.map(\.type)
-        if hasPlainWords {
+        if isWord {
             numberWords(columns[0])
             return
         }
@@ -43,7 +42,7 @@ public struct KeyTable: Sendable {
     }
 
     /// Distinct keys.
-    public var count: Int { hasPlainWords ? plain.count : hashes.count }
+    public var count: Int { isWord ? single.count : hashes.count }
 
     /// How many partitions there are when keys whose numbers agree above some bits are in one.
     public func partitionCount(shift: Int) -> Int { ((count - 1) >> shift) + 1 }
@@ -52,7 +51,7 @@ public struct KeyTable: Sendable {
     /// null.
     /// - Parameter columns: the key's fields, of the same types as those that were numbered.
     func numbers(_ columns: [Column], rows: Int) -> [Int32] {
-        guard hasPlainWords else {
+        guard isWord else {
             var scratch = ByteWriter()
             return (0..<rows).map { row in
                 guard let hash = hash(columns, row, &scratch),
@@ -62,35 +61,31 @@ public struct KeyTable: Sendable {
             }
         }
         let column = columns[0]
-        precondition(column.words.count == rows, "\(column.words.count) cells of \(rows) rows")
-        var found = plain.numbers(of: column.words)
+        precondition(column.count == rows, "\(column.count) cells of \(rows) rows")
+        var found = single.numbers(of: Self.words(column))
         if column.nullCount > 0 {
             for row in 0..<rows where column.isNull(row) { found[row] = -1 }
         }
         return found
     }
 
-    /// Numbers the cells of a column of integers or times.
+    /// Numbers the cells of a column that is no text.
     private mutating func numberWords(_ column: Column) {
         let limit = Int(Int32.max)
-        if column.nullCount == 0 {
-            guard let all = plain.add(column.words, limit: limit) else {
-                preconditionFailure("more than \(limit) distinct keys")
-            }
-            numbers = all
-            return
-        }
-        let present = column.words.indices.filter { !column.isNull($0) }
-        guard let found = plain.add(present.map { column.words[$0] }, limit: limit) else {
+        let words = Self.words(column)
+        let present =
+            column.nullCount == 0
+            ? nil : words.indices.filter { !column.isNull($0) }
+        let keys = present.map { $0.map { words[$0] } } ?? words
+        guard let found = single.add(keys, limit: limit) else {
             preconditionFailure("more than \(limit) distinct keys")
+        }
+        guard let present else {
+            numbers = found
+            return
         }
         numbers = Array(repeating: -1, count: column.count)
         for (row, number) in zip(present, found) { numbers[row] = number }
-    }
-
-    /// Whether a key is one word, and equal words are equal keys.
-    private var hasPlainWords: Bool {
-        types.count == 1 && (types[0] == .int64 || types[0] == .timestamp)
     }
 
     private var isWord: Bool { types.count == 1 && types[0] != .string }
@@ -98,10 +93,6 @@ public struct KeyTable: Sendable {
 
     /// The hash of a row's key, whose bytes go to `scratch` when it has several fields.
     private func hash(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> UInt64? {
-        if isWord {
-            if columns[0].isNull(row) { return nil }
-            return KeyHash.mixed(Self.word(columns[0], row))
-        }
         if isText {
             if columns[0].isNull(row) { return nil }
             return columns[0].textHash(row)
@@ -134,7 +125,6 @@ public struct KeyTable: Sendable {
     private func equals(
         _ number: Int, _ columns: [Column], _ row: Int, _ scratch: [UInt8]
     ) -> Bool {
-        if isWord { return words[number] == Self.word(columns[0], row) }
         let key = bytes.raw.extracting(ends[number]..<ends[number + 1])
         return isText ? columns[0].text(row, equals: key) : key.equals(scratch.raw)
     }
@@ -145,9 +135,7 @@ public struct KeyTable: Sendable {
         let number = hashes.count
         precondition(number < Int(Int32.max), "\(number) distinct keys")
         hashes.append(hash)
-        if isWord {
-            words.append(Self.word(columns[0], row))
-        } else if isText {
+        if isText {
             columns[0].appendText(row, to: &bytes)
             ends.append(bytes.count)
         } else {
@@ -172,6 +160,14 @@ public struct KeyTable: Sendable {
         var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] != 0 { slot = (slot + 1) & mask }
         slots[slot] = UInt32(number + 1)
+    }
+
+    /// The bits of all cells, as `word` has them; integers and times are those of the column.
+    private static func words(_ column: Column) -> [UInt64] {
+        switch column.type {
+        case .int64, .timestamp: column.words
+        case .bool, .float64, .string: (0..<column.count).map { word(column, $0) }
+        }
     }
 
     /// The bits of a cell that is no text; the zeros of a float are one key.

@@ -79,13 +79,13 @@ struct ParquetColumnDecoder {
         switch ParquetFormat.Page(rawValue: header.kind) {
         case .dictionary:
             guard dictionary == nil else { throw refused("a second dictionary") }
-            try readDictionary(header, body, chunk)
+            try with(body, header, chunk) { try $0.readDictionary(header, expanded: $1) }
         case .data, .dataV2:
             guard header.valueCount <= rows else {
                 throw ByteError.lengthOutOfRange(at: start, value: header.valueCount, limit: rows)
             }
             if header.kind == ParquetFormat.Page.data.rawValue {
-                try readData(header, body, chunk)
+                try with(body, header, chunk) { try $0.readData(header, expanded: $1) }
             } else {
                 try readDataV2(header, body, chunk)
             }
@@ -141,20 +141,6 @@ struct ParquetColumnDecoder {
 
 extension ParquetColumnDecoder {
     private mutating func readDictionary(
-        _ header: ParquetPageHeader, _ body: RawSpan, _ chunk: ParquetChunk
-    ) throws {
-        if isPlain(chunk) {
-            try checkSize(header, body)
-            return try readDictionary(header, expanded: body)
-        }
-        try expand(body, size: header.expandedSize, chunk)
-        let page = expanded
-        expanded = []
-        defer { expanded = page }
-        try readDictionary(header, expanded: page.raw)
-    }
-
-    private mutating func readDictionary(
         _ header: ParquetPageHeader, expanded page: RawSpan
     ) throws {
         // Every entry but a boolean has at least four bytes.
@@ -175,30 +161,23 @@ extension ParquetColumnDecoder {
         dictionary = found
     }
 
-    /// Whether pages lie in the file as they are read.
-    private func isPlain(_ chunk: ParquetChunk) -> Bool {
-        chunk.codec == ParquetFormat.Codec.none.rawValue
-    }
-
-    private func checkSize(_ header: ParquetPageHeader, _ body: RawSpan) throws {
-        guard header.expandedSize == body.byteCount else {
-            throw ByteError.lengthOutOfRange(
-                at: 0, value: header.expandedSize, limit: body.byteCount)
-        }
-    }
-
-    private mutating func readData(
-        _ header: ParquetPageHeader, _ body: RawSpan, _ chunk: ParquetChunk
+    /// Reads a page's content, which lies in the file as it is or is decompressed first.
+    private mutating func with(
+        _ body: RawSpan, _ header: ParquetPageHeader, _ chunk: ParquetChunk,
+        _ read: (inout ParquetColumnDecoder, RawSpan) throws -> Void
     ) throws {
-        if isPlain(chunk) {
-            try checkSize(header, body)
-            return try readData(header, expanded: body)
+        if chunk.codec == ParquetFormat.Codec.none.rawValue {
+            guard header.expandedSize == body.byteCount else {
+                throw ByteError.lengthOutOfRange(
+                    at: 0, value: header.expandedSize, limit: body.byteCount)
+            }
+            return try read(&self, body)
         }
         try expand(body, size: header.expandedSize, chunk)
         let page = expanded
         expanded = []
         defer { expanded = page }
-        try readData(header, expanded: page.raw)
+        try read(&self, page.raw)
     }
 
     private mutating func readData(_ header: ParquetPageHeader, expanded page: RawSpan) throws {

@@ -31,4 +31,20 @@ import VarveTestSupport
             #expect(number == first.map { table.numbers[$0] } ?? -1, "\(cell)")
         }
     }
+
+    @Test func `zeros of either sign are one key, and so are equal booleans`() {
+        func numbers(_ type: ColumnType, _ cells: [Column.Cell], _ asked: [Column.Cell]) -> [[Int32]] {
+            let table = KeyTable([Column(name: "k", type: type, cells: cells)], rows: cells.count)
+            let found = table.numbers(
+                [Column(name: "k", type: type, cells: asked)], rows: asked.count)
+            return [table.numbers, found]
+        }
+        let floats: [Column.Cell] = [.float64(-0.0), .null, .float64(1.5), .float64(0), .float64(1.5)]
+        #expect(
+            numbers(.float64, floats, [.float64(0), .float64(-1.5), .null, .float64(1.5)])
+                == [[0, -1, 1, 0, 1], [0, -1, -1, 1]])
+        #expect(
+            numbers(.bool, [.bool(true), .null, .bool(true)], [.bool(false), .bool(true), .null])
+                == [[0, -1, 0], [-1, 0, -1]])
+    }
 }
