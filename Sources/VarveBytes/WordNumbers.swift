@@ -60,6 +60,17 @@ public struct WordNumbers: Sendable {
         return Int32(words.count - 1)
     }
 
+    /// Numbers the words anew.
+    /// - Parameter order: by new number the old one; each of them once.
+    public mutating func renumber(_ order: [Int32]) {
+        precondition(order.count == words.count, "\(order.count) numbers of \(words.count) words")
+        let ranks = order.inverse
+        words = order.map { words[Int($0)] }
+        for slot in slots.indices where slots[slot] != 0 {
+            slots[slot] = UInt32(ranks[Int(slots[slot]) - 1] + 1)
+        }
+    }
+
     private mutating func grow() {
         slots = Array(repeating: 0, count: 4 * slots.count)
         for (number, word) in words.enumerated() { slots[slot(of: word)] = UInt32(number + 1) }

@@ -8,10 +8,11 @@ struct KeyedSpine: Sendable {
     let keys: Once<KeyTable>
     let rows: Once<KeyedRows>
 
-    init(_ table: Table, _ fields: [String], timeColumn: String) {
+    /// - Parameter isByHash: see `KeyTable.init`.
+    init(_ table: Table, _ fields: [String], timeColumn: String, isByHash: Bool) {
         self.fields = fields
         let keys = Once {
-            KeyTable(fields.compactMap { table[$0] }, rows: table.rowCount)
+            KeyTable(fields.compactMap { table[$0] }, rows: table.rowCount, isByHash: isByHash)
         }
         self.keys = keys
         rows = Once {
@@ -19,17 +20,4 @@ struct KeyedSpine: Sendable {
             return KeyedRows(keys.value, times: times)
         }
     }
-
-    /// Of partitions: there are some hundred at most, each of neighbouring keys.
-    func shift(partitionsMax: Int) -> Int {
-        var shift = 0
-        while keys.value.count >> shift > partitionsMax { shift += 1 }
-        return shift
-    }
-}
-
-/// A view whose facts are read, and for whom.
-struct ViewReader: Sendable {
-    let reader: FactReader
-    let keyed: KeyedSpine
 }

@@ -122,11 +122,18 @@ extension TrainingSweep {
     /// a partition finds side by side.
     private static let rowsPerPiece = 500_000
 
+    /// A view, the columns that it answers, and the rows by its key.
+    private struct AskedView {
+        let view: ViewDefinition
+        var columns: [ViewColumn]
+        let keyed: KeyedSpine
+    }
+
     private func sweep(
         _ name: String, _ wanted: [ViewColumn], _ known: inout [KeyedSpine],
         _ spill: FactStore.Spill?, _ ways: inout Ways, _ result: inout Result
     ) throws {
-        var views: [(view: ViewDefinition, columns: [ViewColumn], keyed: KeyedSpine)] = []
+        var views: [AskedView] = []
         for column in wanted {
             let view = definitions.views[column.view]
             if let index = views.firstIndex(where: { $0.view.name == view.name }) {
@@ -136,38 +143,35 @@ extension TrainingSweep {
             let fields = view.entity.map(\.name)
             let keyed =
                 known.first { $0.fields == fields }
-                ?? KeyedSpine(spine.table, fields, timeColumn: spine.timeColumn)
+                ?? KeyedSpine(
+                    spine.table, fields, timeColumn: spine.timeColumn,
+                    isByHash: offline.map { !$0.runs.isEmpty } ?? false)
             if !known.contains(where: { $0.fields == fields }) { known.append(keyed) }
-            views.append((view, [column], keyed))
+            views.append(AskedView(view: view, columns: [column], keyed: keyed))
         }
         guard let first = views.first else { return }
         let stream = definitions.stream(of: first.view)
-        // What only is the newest fact's value is looked up at the end, if facts are there still.
-        let areLookedUp = views.map {
-            spill == nil && ways.others.isEmpty
-                && PartitionSweep.areNewestValues($0.columns.map(\.feature), of: $0.view, stream)
-        }
-        let readers = zip(views, areLookedUp).map { view, isLookedUp in
-            ViewReader(
-                reader: FactReader(view.view, stream, keepsOrder: isLookedUp), keyed: view.keyed)
-        }
-        let facts = try facts(stream, readers, spill)
+        let keepsFacts = spill == nil && ways.others.isEmpty
+        let facts = try facts(stream, views, keepsFacts: keepsFacts, spill)
         if facts.unreadable > 0 { result.unreadable[stream.name] = facts.unreadable }
         let store = facts.store
         for (index, view) in views.enumerated() {
-            let batches = areLookedUp[index] ? store.batches(view: index) : nil
+            let reader = facts.readers[index]
+            let batches = reader.isLookedUp ? store.batches(view: index) : nil
             let request = PartitionSweep.Request(
                 view: view.view, stream: stream, features: view.columns.map(\.feature),
-                rows: view.keyed.rows.value,
-                partitionShift: view.keyed.shift(partitionsMax: partitionsMax),
+                rows: view.keyed.rows.value, partitions: reader.partitions.value,
                 isAsKnown: mode == .asKnown, newest: spine.newestTime.microseconds,
                 keepsOthers: !ways.others.isEmpty,
                 lanesWithNulls: batches.map { FactBatch.lanesWithNulls($0) })
             let (count, name) = (spine.rowCount, view.view.name)
             let answers = try Parallel.map(
-                request.partitionCount, threads: threads, name: "sweep"
+                request.partitions.count, threads: threads, name: "sweep"
             ) { PartitionSweep(request) } _: { sweep, partition in
-                let answers = sweep.run(partition, try store.slices(view: index, partition))
+                let slices = try store.slices(view: index, partition)
+                let sorted = try reader.sorted(partition, basis: basis)
+                if let sorted { try progress(.facts(sorted.count, stream: stream.name)) }
+                let answers = sweep.run(partition, sorted, slices)
                 try progress(.rows(answers.places.count, of: count, view: name))
                 return answers
             }
@@ -205,58 +209,85 @@ extension TrainingSweep {
 extension TrainingSweep {
     /// Where a stretch of facts is read from.
     private enum Piece: Sendable {
-        case files([(path: String, end: Position)])
+        case files([FilePiece])
         case log(Range<Position>)
         case table(Table, replaced: [Int64], unreadable: Int)
+    }
+
+    private struct FilePiece {
+        let path: String
+        let positions: Range<Position>
     }
 
     /// What was read of a stream.
     private struct Facts {
         let store: FactStore
+        let readers: [ViewReader]
         /// Records that the definition cannot read.
         var unreadable: Int
     }
 
-    /// The facts of a stream below the basis for each reader: from the offline store's files as far
-    /// as they go, then from the log.
+    /// The facts of a stream below the basis for each view: from entity runs and the offline store's
+    /// files as far as they go, then from the log.
     private func facts(
-        _ stream: StreamDefinition, _ readers: [ViewReader], _ spill: FactStore.Spill?
+        _ stream: StreamDefinition, _ views: [AskedView], keepsFacts: Bool,
+        _ spill: FactStore.Spill?
     ) throws -> Facts {
+        func readers(_ run: (AskedView) throws -> EntityRunReader?) rethrows -> [ViewReader] {
+            try views.map { view in
+                ViewReader(
+                    view.view, stream, view.columns.map(\.feature), view.keyed, try run(view),
+                    keepsFacts: keepsFacts, partitionsMax: partitionsMax)
+            }
+        }
         // Files have no rows for retractions, so that amendments take the log's word.
         guard let offline, stream.id == nil else {
-            return try read(logPieces(stream, from: Position(0)), stream, readers, spill)
+            return try read(logPieces(stream, from: Position(0)), stream, readers { _ in nil }, spill)
         }
         return try offline.reading(stream.name) { files in
+            let sorted = try readers { view in
+                try files.run(for: view.view, stream).map { try offline.open($0) }
+            }
             guard let unreadable = unreadable(in: files, stream),
-                let pieces = try filePieces(files, stream, offline, isLimited: spill != nil)
-            else { return try read(logPieces(stream, from: Position(0)), stream, readers, spill) }
+                let pieces = try filePieces(
+                    files, stream, offline, from: sorted.map(\.start).min() ?? Position(0),
+                    isLimited: spill != nil)
+            else {
+                let readers = readers { _ in nil }
+                return try read(logPieces(stream, from: Position(0)), stream, readers, spill)
+            }
             var facts = try read(
-                pieces + logPieces(stream, from: files.end), stream, readers, spill)
+                pieces + logPieces(stream, from: files.end), stream, sorted, spill)
             facts.unreadable += unreadable
             return facts
         }
     }
 
     /// Files put together until they have rows enough; nil when one is of another definition.
-    /// - Parameter isLimited: memory is, so that each file is a piece.
+    /// - Parameters:
+    ///   - start: nobody reads records below it.
+    ///   - isLimited: memory is, so that each file is a piece.
     private func filePieces(
         _ files: OfflineStore.Files, _ stream: StreamDefinition, _ offline: OfflineStore,
-        isLimited: Bool
+        from start: Position, isLimited: Bool
     ) throws -> [Piece]? {
+        let wantedFiles = files.paths.indices.filter { files.positions[$0].upperBound > start }
         var counts: [Int] = []
-        for path in files.paths {
-            guard let count = try offline.rows(of: path, for: stream) else { return nil }
+        for index in wantedFiles {
+            guard let count = try offline.rows(of: files.paths[index], for: stream) else {
+                return nil
+            }
             counts.append(count)
         }
         // Some pieces for each thread, so that none is left alone with a long one.
         let wanted = min(Self.rowsPerPiece, counts.reduce(0, +) / (8 * max(1, threads)))
         var pieces: [Piece] = []
-        var group: [(path: String, end: Position)] = []
+        var group: [FilePiece] = []
         var rows = 0
-        for (index, count) in counts.enumerated() {
-            group.append((files.paths[index], files.ends[index]))
+        for (index, count) in zip(wantedFiles, counts) {
+            group.append(FilePiece(path: files.paths[index], positions: files.positions[index]))
             rows += count
-            if isLimited || rows >= wanted || index == counts.count - 1 {
+            if isLimited || rows >= wanted || index == wantedFiles.last {
                 pieces.append(.files(group))
                 (group, rows) = ([], 0)
             }
@@ -298,7 +329,7 @@ extension TrainingSweep {
         let fields = readers.reduce(into: Set<String>()) { $0.formUnion($1.reader.fields) }
             .union(["_event_time", "_known_time"])
         let (log, offline, basis) = (log, offline, basis)
-        let (progress, partitionsMax) = (progress, partitionsMax)
+        let progress = progress
         let unreadable = try Parallel.map(1 + pieces.count, threads: threads, name: "facts") {
         } _: { _, number -> Int in
             if number == 0 {
@@ -306,36 +337,46 @@ extension TrainingSweep {
                 for reader in readers { _ = reader.keyed.rows.value }
                 return 0
             }
-            var sources: [FactReader.Records] = []
-            var unreadable = 0
+            // By reader.
+            var sources: [[FactReader.Records]] = readers.map { _ in [] }
+            var (unreadable, count) = (0, 0)
             switch pieces[number - 1] {
             case .files(let files):
                 guard let offline else { break }
                 for file in files {
-                    let bound = file.end <= basis ? nil : basis.value
-                    let columns = bound == nil ? fields : fields.union(["_position"])
+                    let bound = file.positions.upperBound <= basis ? nil : basis.value
+                    let isWhole =
+                        bound == nil && readers.allSatisfy { $0.start <= file.positions.lowerBound }
+                    let columns = isWhole ? fields : fields.union(["_position"])
                     let table = try offline.table(file.path, columns: columns)
-                    sources.append(FactReader.Records(table, basis: bound))
+                    count += table.rowCount
+                    for (index, reader) in readers.enumerated() {
+                        if reader.start >= file.positions.upperBound { continue }
+                        let start =
+                            reader.start <= file.positions.lowerBound ? nil : reader.start.value
+                        sources[index].append(
+                            FactReader.Records(table, basis: bound, from: start))
+                    }
                 }
             case .log(let range):
                 let rows = try StreamRows.read(log, stream, range)
-                sources.append(FactReader.Records(rows.table, basis: nil))
-                unreadable = rows.unreadable
+                let records = FactReader.Records(rows.table, basis: nil)
+                sources = readers.map { _ in [records] }
+                (count, unreadable) = (rows.table.rowCount, rows.unreadable)
             case .table(let all, let ends, let left):
-                sources.append(FactReader.Records(all, basis: basis.value, replaced: ends))
-                unreadable = left
+                let records = FactReader.Records(all, basis: basis.value, replaced: ends)
+                sources = readers.map { _ in [records] }
+                (count, unreadable) = (all.rowCount, left)
             }
-            let count = sources.reduce(0) { $0 + $1.table.rowCount }
             try progress(.facts(count, stream: stream.name))
-            let batches = readers.map {
-                $0.reader.batch(
-                    sources, $0.keyed.keys.value,
-                    partitionShift: $0.keyed.shift(partitionsMax: partitionsMax))
+            let batches = zip(readers, sources).map {
+                $0.reader.batch($1, $0.keyed.keys.value, $0.partitions.value)
             }
             try store.put(number - 1, batches)
             return unreadable
         }
-        return Facts(store: store, unreadable: unreadable.reduce(0, +))
+        return Facts(
+            store: store, readers: readers, unreadable: unreadable.reduce(0, +))
     }
 }
 

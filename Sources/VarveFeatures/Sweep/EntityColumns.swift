@@ -13,11 +13,21 @@ struct EntityColumns {
     /// entity's: where its values are.
     private var batches: [FactBatch] = []
     private var entries: [FactEntry] = []
+    /// By lane the values of facts that came in order; empty for others.
+    private var lanes: [LaneSweep.Values] = []
+
+    /// Takes a partition over that is in order.
+    mutating func take(_ facts: SortedFacts) {
+        (batches, entries, replacedTimes) = ([], [], [])
+        (starts, eventTimes, knownTimes) = (facts.starts, facts.eventTimes, facts.knownTimes)
+        lanes = facts.lanes
+    }
 
     /// Collects a partition from its slices, which come in order of position wherever event times
     /// are equal.
     mutating func gather(_ parts: [FactSlice], entities: Range<Int>) {
         batches = parts.map(\.batch)
+        lanes = []
         starts = Array(repeating: 0, count: entities.count + 1)
         let first = Int32(truncatingIfNeeded: entities.lowerBound)
         do {
@@ -55,9 +65,9 @@ struct EntityColumns {
         replacedTimes = hasReplaced ? values(orOfEmpty: .max) { $0.replacedTimes } : []
     }
 
-    /// Gives a lane the facts of all entities: shared where it leaves none out, else copied.
-    func load(_ sweep: inout LaneSweep, _ lane: Int) {
-        let absent = FactState.absent.byte
+    /// What all facts contribute to a lane.
+    private func values(_ lane: Int) -> LaneSweep.Values {
+        if !lanes.isEmpty { return lanes[lane] }
         var found = LaneSweep.Values()
         if batches.contains(where: { !$0.lanes[lane].states.isEmpty }) {
             found.states = values(orOfEmpty: FactState.present.byte) { $0.lanes[lane].states }
@@ -69,6 +79,13 @@ struct EntityColumns {
         if batches.contains(where: { !$0.lanes[lane].texts.isEmpty }) {
             found.texts = entries.map { batches[Int($0.entity)].lanes[lane].texts[Int($0.row)] }
         }
+        return found
+    }
+
+    /// Gives a lane the facts of all entities: shared where it leaves none out, else copied.
+    func load(_ sweep: inout LaneSweep, _ lane: Int) {
+        let absent = FactState.absent.byte
+        let found = values(lane)
         if !found.states.contains(absent) { return share(&sweep, found) }
         let kept = found.states.indices.filter { found.states[$0] != absent }
         sweep.isShared = false

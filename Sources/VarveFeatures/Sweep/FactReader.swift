@@ -5,18 +5,18 @@ public import VarveFormats
 /// entities that somebody asks for.
 public struct FactReader: Sendable {
     /// Where a lane's values come from.
-    private enum Source {
+    enum Source {
         case ones
         case field(Int)
         case computed(Expression)
     }
 
-    private let plan: ViewPlan
-    private let stream: StreamDefinition
+    let plan: ViewPlan
+    let stream: StreamDefinition
     private let sources: [Source]
     /// Fields that expressions read.
-    private let evaluated: [Int]
-    private let slots: LaneSlots
+    let evaluated: [Int]
+    let slots: LaneSlots
     /// Values stay in the order in which they were read.
     private let keepsOrder: Bool
 
@@ -60,17 +60,22 @@ public struct FactReader: Sendable {
 
     /// Some records of the stream, as columns.
     public struct Records: Sendable {
-        /// Columns `_event_time`, `_known_time` and `fields`; `_position`, too, unless every record
-        /// is below the basis.
+        /// Columns `_event_time`, `_known_time` and `fields`; `_position`, too, if some records are
+        /// left out by it.
         public let table: Table
         /// Records at or beyond it are left out; nil: there are none.
         let basis: Int64?
+        /// Records below it are left out; nil: there are none.
+        let start: Int64?
         /// For each row since when it is known to be replaced; empty when none is.
         let replaced: [Int64]
 
-        public init(_ table: Table, basis: Int64?, replaced: [Int64] = []) {
+        public init(
+            _ table: Table, basis: Int64?, from start: Int64? = nil, replaced: [Int64] = []
+        ) {
             self.table = table
             self.basis = basis
+            self.start = start
             self.replaced = replaced
         }
     }
@@ -78,23 +83,22 @@ public struct FactReader: Sendable {
     /// The facts in some tables, one after the other.
     /// - Parameters:
     ///   - keys: of the entities that somebody asks for.
-    ///   - partitionShift: entities whose numbers agree above these bits are in one partition.
+    ///   - partitions: of the keys.
     public func batch(
-        _ sources: [Records], _ keys: KeyTable, partitionShift: Int
+        _ sources: [Records], _ keys: KeyTable, _ partitions: KeyPartitions
     ) -> FactBatch {
-        let partitionCount = keys.partitionCount(shift: partitionShift)
         let tables = sources.filter {
             $0.table.rowCount > 0 && $0.table["_event_time"] != nil
                 && $0.table["_known_time"] != nil
         }
         guard keys.count > 0, !tables.isEmpty else {
-            return .none(partitions: partitionCount, slots)
+            return .none(partitions: partitions.count, slots)
         }
         var values = Array(repeating: Value.null, count: stream.fields.count)
         let fields = tables.map { source in stream.fields.map { source.table[$0.name] } }
         let numbers = zip(tables, fields).map { self.numbers($0, $1, keys, &values) }
-        let (starts, places) = Self.places(numbers, partitionCount, partitionShift)
-        let count = starts[partitionCount]
+        let (starts, places) = Self.places(numbers, partitions)
+        let count = starts[partitions.count]
         // Where values go; those that nobody can ask for go nowhere once they are the most.
         let rowCount = numbers.reduce(0) { $0 + $1.count }
         precondition(rowCount <= Int(Int32.max), "\(rowCount) records read at once")
@@ -129,11 +133,20 @@ public struct FactReader: Sendable {
             return Array(repeating: -1, count: table.rowCount)
         }
         var numbers = keys.numbers(keyColumns, rows: table.rowCount)
-        if let basis = source.basis {
-            guard let positions = table["_position"]?.words else {
+        leaveOut(source, columns, &numbers, &values)
+        return numbers
+    }
+
+    /// Marks rows with -1 that are no facts: by their position, or because the filter says so.
+    func leaveOut(
+        _ source: Records, _ columns: [Column?], _ numbers: inout [Int32], _ values: inout [Value]
+    ) {
+        if source.basis != nil || source.start != nil {
+            guard let positions = source.table["_position"]?.words else {
                 preconditionFailure("a table without positions")
             }
-            for row in numbers.indices where Int64(bitPattern: positions[row]) >= basis {
+            let wanted = (source.start ?? Int64.min)..<(source.basis ?? Int64.max)
+            for row in numbers.indices where !wanted.contains(Int64(bitPattern: positions[row])) {
                 numbers[row] = -1
             }
         }
@@ -143,22 +156,32 @@ public struct FactReader: Sendable {
                 if !filter.isTrue(values) { numbers[row] = -1 }
             }
         }
-        return numbers
     }
 
     /// Where each partition begins, and for each row of each table the place of its fact, or -1:
     /// facts are put together by partition, and within each they stay in order.
     private static func places(
-        _ numbers: [[Int32]], _ partitionCount: Int, _ partitionShift: Int
+        _ numbers: [[Int32]], _ partitions: KeyPartitions
     ) -> (starts: [Int], places: [[Int32]]) {
-        let shift = Int32(partitionShift)
+        if let shift = partitions.shift {
+            let shift = Int32(shift)
+            return places(numbers, partitions.count) { Int($0 >> shift) }
+        }
+        let of = partitions.places
+        return places(numbers, partitions.count) { Int(of[Int($0)]) }
+    }
+
+    @inline(__always)
+    private static func places(
+        _ numbers: [[Int32]], _ partitionCount: Int, _ partition: (Int32) -> Int
+    ) -> (starts: [Int], places: [[Int32]]) {
         var starts = Array(repeating: 0, count: partitionCount + 1)
         do {
             var counts = starts.mutableSpan
             for numbers in numbers {
                 let numbers = numbers.span
                 for row in numbers.indices where numbers[row] >= 0 {
-                    counts[Int(numbers[row] >> shift) + 1] += 1
+                    counts[partition(numbers[row]) + 1] += 1
                 }
             }
         }
@@ -174,7 +197,7 @@ public struct FactReader: Sendable {
                         places.append(-1)
                         continue
                     }
-                    let partition = Int(number >> shift)
+                    let partition = partition(number)
                     places.append(next[partition])
                     next[partition] &+= 1
                 }
@@ -233,7 +256,7 @@ public struct FactReader: Sendable {
 
     /// One lane's states and texts of all tables.
     private static func joined(
-        _ parts: [RowValues], _ rows: [[Int32]], count: Int, isText: Bool
+        _ parts: [LaneSweep.Values], _ rows: [[Int32]], count: Int, isText: Bool
     ) -> LaneValues {
         var joined = LaneValues()
         if parts.contains(where: { !$0.states.isEmpty }) {
@@ -284,20 +307,11 @@ public struct FactReader: Sendable {
         for slot in slots { values[slot] = columns[slot].map { Value($0.cell(row)) } ?? .null }
     }
 
-    /// What the rows of a table contribute to a lane.
-    private struct RowValues {
-        /// Empty while every one is present.
-        var states: [UInt8] = []
-        /// Empty for lanes without a slot.
-        var words: [UInt64] = []
-        var texts: [String] = []
-    }
-
     /// What each row contributes to a lane; of rows that are no facts, anything.
-    private func values(
+    func values(
         _ lane: Int, _ numbers: [Int32], _ columns: [Column?], _ values: inout [Value]
-    ) -> RowValues {
-        var found = RowValues()
+    ) -> LaneSweep.Values {
+        var found = LaneSweep.Values()
         let isText = laneType(lane) == .string
         let hasWords = slots.slots[lane] != nil
         let filter = plan.lanes[lane].filter

@@ -1,8 +1,8 @@
 import VarveBytes
 public import VarveFormats
 
-/// The distinct keys of a table's rows, numbered in order of first appearance: what facts of other
-/// tables are looked up in.
+/// The distinct keys of a table's rows, numbered in order of first appearance or of their hashes:
+/// what facts of other tables are looked up in.
 ///
 /// Keys are equal when `EntityKey` says so. A key of one field that is no text is its 64 bits; any
 /// other is its bytes, a text among several fields with its length.
@@ -20,16 +20,19 @@ public struct KeyTable: Sendable {
     public private(set) var numbers: [Int32] = []
 
     /// Numbers the keys of all rows.
-    public init(_ columns: [Column], rows: Int) {
+    /// - Parameter isByHash: in ascending order of their hashes, as entity runs have them.
+    public init(_ columns: [Column], rows: Int, isByHash: Bool = false) {
         types = columns.map(\.type)
-        if isWord {
-            numberWords(columns[0])
-            return
-        }
+        if isWord { numberWords(columns[0]) } else { numberBytes(columns, rows) }
+        if isByHash { renumberByHash() }
+    }
+
+    /// Numbers keys that are texts or have several fields.
+    private mutating func numberBytes(_ columns: [Column], _ rows: Int) {
         numbers.reserveCapacity(rows)
         var scratch = ByteWriter()
         for row in 0..<rows {
-            guard let hash = hash(columns, row, &scratch) else {
+            guard let hash = Self.hash(columns, row, &scratch) else {
                 numbers.append(-1)
                 continue
             }
@@ -44,9 +47,6 @@ public struct KeyTable: Sendable {
     /// Distinct keys.
     public var count: Int { isWord ? single.count : hashes.count }
 
-    /// How many partitions there are when keys whose numbers agree above some bits are in one.
-    public func partitionCount(shift: Int) -> Int { ((count - 1) >> shift) + 1 }
-
     /// The numbers of the keys in all rows of another table; -1 where a key is not here or a field is
     /// null.
     /// - Parameter columns: the key's fields, of the same types as those that were numbered.
@@ -54,7 +54,7 @@ public struct KeyTable: Sendable {
         guard isWord else {
             var scratch = ByteWriter()
             return (0..<rows).map { row in
-                guard let hash = hash(columns, row, &scratch),
+                guard let hash = Self.hash(columns, row, &scratch),
                     let number = find(hash, columns, row, scratch.bytes)
                 else { return -1 }
                 return Int32(number)
@@ -91,11 +91,15 @@ public struct KeyTable: Sendable {
     private var isWord: Bool { types.count == 1 && types[0] != .string }
     private var isText: Bool { types.count == 1 && types[0] == .string }
 
-    /// The hash of a row's key, whose bytes go to `scratch` when it has several fields.
-    private func hash(_ columns: [Column], _ row: Int, _ scratch: inout ByteWriter) -> UInt64? {
-        if isText {
+    /// The hash of a row's key, whose bytes go to `scratch` when it has several fields; nil where
+    /// one is null.
+    private static func hash(
+        _ columns: [Column], _ row: Int, _ scratch: inout ByteWriter
+    ) -> UInt64? {
+        if columns.count == 1 {
             if columns[0].isNull(row) { return nil }
-            return columns[0].textHash(row)
+            return columns[0].type == .string
+                ? columns[0].textHash(row) : KeyHash.mixed(word(columns[0], row))
         }
         scratch.bytes.removeAll(keepingCapacity: true)
         for column in columns {
@@ -180,49 +184,82 @@ public struct KeyTable: Sendable {
     }
 }
 
-/// The rows of a spine, put together by key and in order of time within each.
-public struct KeyedRows: Sendable {
-    public let keys: KeyTable
-    /// Rows that have a key.
-    public let order: [Int32]
-    /// T of each of `order`.
-    public let times: [Int64]
-    /// Where the rows of each key begin in `order`, and where the last ones end.
-    public let starts: [Int]
-    /// Rows whose key has a null.
-    public let keyless: [Int32]
-
-    /// - Parameter times: T of every row that `keys` numbers.
-    public init(_ keys: KeyTable, times all: [Int64]) {
-        var starts = Array(repeating: 0, count: keys.count + 1)
-        for number in keys.numbers where number >= 0 { starts[Int(number) + 1] += 1 }
-        for key in 0..<keys.count { starts[key + 1] += starts[key] }
-        var keyless: [Int32] = []
-        var ordered = [TimedRow](count: starts[keys.count]) { ordered in
-            var next = starts
-            var places = next.mutableSpan
-            let (numbers, all) = (keys.numbers.span, all.span)
-            for row in numbers.indices {
-                let number = Int(numbers[row])
-                if number < 0 {
-                    keyless.append(Int32(truncatingIfNeeded: row))
-                    continue
-                }
-                let place = places[number]
-                places[number] = place + 1
-                ordered[place] = TimedRow(time: all[row], row: row)
-            }
-        }
-        for key in 0..<keys.count {
-            TimeOrder.sort(&ordered, starts[key]..<starts[key + 1]) { $0.time }
-        }
-        self.keys = keys
-        order = ordered.map { Int32(truncatingIfNeeded: $0.row) }
-        times = ordered.map(\.time)
-        (self.starts, self.keyless) = (starts, keyless)
+/// Keys in order of their hashes: how the facts of an entity run lie.
+extension KeyTable {
+    /// The hash of each row's key, the same in every process; nil where a field is null.
+    /// - Parameter columns: the key's fields.
+    public static func hashes(_ columns: [Column], rows: Int) -> [UInt64?] {
+        var scratch = ByteWriter()
+        return (0..<rows).map { hash(columns, $0, &scratch) }
     }
-    private struct TimedRow: AnyBits {
-        let time: Int64
-        let row: Int
+
+    private func hash(_ number: Int) -> UInt64 {
+        isWord ? KeyHash.mixed(single.words[number]) : hashes[number]
+    }
+
+    private mutating func renumberByHash() {
+        let order = RadixSort.order(of: (0..<count).map { hash($0) })
+        let ranks = order.inverse
+        numbers = numbers.map { $0 < 0 ? $0 : ranks[Int($0)] }
+        if isWord { return single.renumber(order) }
+        let (oldEnds, oldBytes) = (ends, bytes)
+        hashes = order.map { hashes[Int($0)] }
+        (ends, bytes) = ([0], [])
+        for number in order {
+            bytes += oldBytes[oldEnds[Int(number)]..<oldEnds[Int(number) + 1]]
+            ends.append(bytes.count)
+        }
+        for slot in slots.indices where slots[slot] != 0 {
+            slots[slot] = UInt32(ranks[Int(slots[slot]) - 1] + 1)
+        }
+    }
+
+    /// The first number whose key's hash is no less than one, of keys in order of hash.
+    func firstNumber(from hash: UInt64) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self.hash(middle) >= hash { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    /// Neighbouring rows of another table that have the same key.
+    struct Groups {
+        /// Where each begins, and where the last one ends.
+        var starts: [Int]
+        /// The number of each group's key; -1 where it is not here or a field is null.
+        var numbers: [Int32]
+    }
+
+    /// The groups of a table's rows.
+    /// - Parameter columns: as for `numbers`.
+    func groups(_ columns: [Column], rows: Int) -> Groups {
+        var starts: [Int] = []
+        if isWord, columns[0].nullCount == 0 {
+            let words = Self.words(columns[0])
+            let all = words.span
+            for row in 0..<rows where row == 0 || all[row] != all[row - 1] { starts.append(row) }
+            let numbers = single.numbers(of: starts.map { words[$0] })
+            return Groups(starts: starts + [rows], numbers: numbers)
+        }
+        starts = (0..<rows).filter { row in
+            row == 0 || columns.contains { !$0.isSame(row, row - 1) }
+        }
+        let first = starts.map { Int32(truncatingIfNeeded: $0) }
+        let numbers = numbers(columns.map { $0.taking(first) }, rows: starts.count)
+        return Groups(starts: starts + [rows], numbers: numbers)
+    }
+}
+
+extension Column {
+    /// Whether two rows have the same bits, or are null both.
+    fileprivate func isSame(_ one: Int, _ other: Int) -> Bool {
+        guard isNull(one) == isNull(other) else { return false }
+        switch type {
+        case .string: return text(one, equals: utf8(other))
+        case .bool: return bool(one) == bool(other)
+        case .int64, .float64, .timestamp: return words[one] == words[other]
+        }
     }
 }

@@ -9,7 +9,7 @@ import VarveBytes
 /// others that are; those few are looked at one by one. Both bounds only move forward with T.
 struct LaneSweep {
     /// What the facts contribute.
-    struct Values {
+    struct Values: Sendable {
         /// `FactState` of each fact; empty while every one is present.
         var states: [UInt8] = []
         /// The bits of each value; empty for texts and for facts that are only counted.

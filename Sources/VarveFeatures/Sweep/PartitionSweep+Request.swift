@@ -4,8 +4,7 @@ extension PartitionSweep {
     public struct Request: Sendable {
         public let view: ViewDefinition
         public let rows: KeyedRows
-        /// See `FactReader.init`.
-        public let partitionShift: Int
+        public let partitions: KeyPartitions
         /// Whether rows rest on what was known at their T, or on all that is known.
         public let isAsKnown: Bool
         /// The newest T of all rows: where a plain join would look.
@@ -28,12 +27,12 @@ extension PartitionSweep {
         ///     is only the value of one fact is then looked up at the end. Nil: they do not stay.
         public init(
             view: ViewDefinition, stream: StreamDefinition, features: [Int], rows: KeyedRows,
-            partitionShift: Int, isAsKnown: Bool, newest: Int64, keepsOthers: Bool,
+            partitions: KeyPartitions, isAsKnown: Bool, newest: Int64, keepsOthers: Bool,
             lanesWithNulls: Set<Int>?
         ) {
             self.view = view
             self.rows = rows
-            self.partitionShift = partitionShift
+            self.partitions = partitions
             self.isAsKnown = isAsKnown
             self.newest = newest
             self.keepsOthers = keepsOthers
@@ -65,15 +64,6 @@ extension PartitionSweep {
             questions.indices.map { question in
                 questionOfFeature.indices.filter { questionOfFeature[$0] == question }
             }
-        }
-
-        /// How many partitions there are.
-        public var partitionCount: Int { rows.keys.partitionCount(shift: partitionShift) }
-
-        /// The numbers of a partition's entities.
-        func entities(_ partition: Int) -> Range<Int> {
-            let first = partition << partitionShift
-            return first..<min(rows.keys.count, (partition + 1) << partitionShift)
         }
     }
 

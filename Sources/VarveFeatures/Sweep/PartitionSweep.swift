@@ -42,10 +42,25 @@ public struct PartitionSweep {
     }
 
     /// Sweeps one partition.
-    /// - Parameter slices: its facts, in the order of their batches.
-    public mutating func run(_ partition: Int, _ slices: [FactSlice]) -> Answers {
+    /// - Parameters:
+    ///   - sorted: facts that are in order, all below the positions of the others; nil: none.
+    ///   - slices: the others, in the order of their batches.
+    public mutating func run(
+        _ partition: Int, _ sorted: SortedFacts?, _ slices: [FactSlice]
+    ) -> Answers {
+        let entities = request.partitions.entities(partition)
+        if let sorted, slices.allSatisfy({ $0.count == 0 }) {
+            facts.take(sorted)
+        } else {
+            let first = sorted.map { [$0.slice(entities.lowerBound)] } ?? []
+            facts.gather(first + slices, entities: entities)
+        }
+        return run(partition)
+    }
+
+    private mutating func run(_ partition: Int) -> Answers {
         let asked = request.rows
-        let entities = request.entities(partition)
+        let entities = request.partitions.entities(partition)
         let places = asked.starts[entities.lowerBound]..<asked.starts[entities.upperBound]
         let none = request.questions.map { FeatureCells(type: $0.type, count: places.count) }
         let zeros = Array(repeating: 0, count: none.count)
@@ -53,7 +68,6 @@ public struct PartitionSweep {
             places: places, cells: none, leaks: zeros, latestDiffers: zeros,
             newest: none.map { _ in NewestFacts() })
         if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
-        facts.gather(slices, entities: entities)
         rows.load(request.rows, entities, newest: request.newest)
         var hasBounds = false
         let newest = request.questions.indices.filter { request.questions[$0].isNewestFact }

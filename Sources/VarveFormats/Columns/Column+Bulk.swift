@@ -106,6 +106,38 @@ extension Column {
         finish(other.validity, nulls: other.nullCount)
     }
 
+    /// Some rows, in any order.
+    public func taking(_ rows: [Int32]) -> Column {
+        var taken = Column(name: name, type: type, capacity: rows.count)
+        if type == .bool {
+            for row in rows { taken.bits.append(bits[Int(row)]) }
+        } else if type == .string {
+            let all = bytes.raw
+            for row in rows {
+                taken.bytes.append(
+                    copying: all.extracting(offsets[Int(row)]..<offsets[Int(row) + 1]))
+                taken.offsets.append(taken.bytes.count)
+            }
+        } else {
+            taken.words = Self.taking(rows, of: words)
+        }
+        var valid = Bitmap(capacity: rows.count)
+        if nullCount == 0 {
+            valid.append(repeating: true, count: rows.count)
+        } else {
+            for row in rows { valid.append(validity[Int(row)]) }
+        }
+        taken.finish(valid, nulls: rows.count - valid.ones)
+        return taken
+    }
+
+    private static func taking(_ rows: [Int32], of words: [UInt64]) -> [UInt64] {
+        let (rows, words) = (rows.span, words.span)
+        return [UInt64](capacity: rows.count) { (taken: inout OutputSpan<UInt64>) in
+            for index in rows.indices { taken.append(words[Int(rows[index])]) }
+        }
+    }
+
     /// An int64 column as float64, each value the nearest one; nil for other types.
     public func widened() -> Column? {
         guard type == .int64 else { return nil }

@@ -1,5 +1,22 @@
 import VarveBytes
 
+/// Where the columns of a Parquet file are.
+public struct ParquetLayout: Sendable {
+    let metadata: ParquetMetadata
+    let schema: ParquetSchema
+    let fileSize: Int64
+
+    /// - Parameters:
+    ///   - tail: the end of the file, with `ParquetFile.footerBytes` at least.
+    ///   - size: bytes of the file.
+    /// - Throws: `ParquetError` when the file's end is malformed.
+    public init(tail: RawSpan, fileSize size: Int64) throws(ParquetError) {
+        metadata = try ParquetFile.metadata(tail, isTail: true)
+        schema = try ParquetSchema(metadata.schema, zonelessTimesAreUTC: false)
+        fileSize = size
+    }
+}
+
 /// Some columns of a Parquet file, for readers that fetch their pages and nothing else.
 public struct ParquetSelection: Sendable {
     /// The parts of the file that hold the columns' pages.
@@ -18,8 +35,25 @@ public struct ParquetSelection: Sendable {
     public init(
         _ wanted: Set<String>, tail: RawSpan, fileSize size: Int64
     ) throws(ParquetError) {
-        metadata = try ParquetFile.metadata(tail, isTail: true)
-        schema = try ParquetSchema(metadata.schema, zonelessTimesAreUTC: false)
+        try self.init(wanted, ParquetLayout(tail: tail, fileSize: size))
+    }
+
+    /// The same in a file whose layout is known.
+    /// - Parameter group: the only row group that is read; nil reads all.
+    public init(
+        _ wanted: Set<String>, _ layout: ParquetLayout, group: Int? = nil
+    ) throws(ParquetError) {
+        (metadata, schema) = (layout.metadata, layout.schema)
+        let size = layout.fileSize
+        if let group {
+            guard metadata.rowGroups.indices.contains(group) else {
+                throw .malformed(
+                    at: Int(clamping: size),
+                    reason: "\(metadata.rowGroups.count) row groups, expected more than \(group)")
+            }
+            metadata.rowGroups = [metadata.rowGroups[group]]
+            metadata.rowCount = metadata.rowGroups[0].rowCount
+        }
         let leaves = schema.leaves
         columns = leaves.indices.filter { wanted.contains(leaves[$0].name) }
         var next = Self.start

@@ -40,6 +40,21 @@ extension ParquetFile {
             self.required = required
             self.usesDifferences = usesDifferences
         }
+
+        fileprivate func groups(of rows: Int, ends: [Int]?) -> [Range<Int>] {
+            precondition(rowsPerGroup > 0, "\(rowsPerGroup) rows in a row group")
+            var start = 0
+            let ends = ends ?? stride(from: 0, to: rows, by: rowsPerGroup).map {
+                min($0 + rowsPerGroup, rows)
+            }
+            let groups = ends.map { end in
+                precondition(start < end, "a row group from row \(start) to \(end)")
+                defer { start = end }
+                return start..<end
+            }
+            precondition(start == rows, "row groups of \(start) rows, the table has \(rows)")
+            return groups
+        }
     }
 
     /// One column of one row group, encoded.
@@ -65,14 +80,17 @@ extension ParquetFile {
     }
 
     /// The same, handed over piece by piece.
-    /// - Parameter numberings: those of columns that are known, by name. One of other cells than the
-    ///   column's would put other values into the file.
+    /// - Parameters:
+    ///   - groupEnds: the row after the last one of each row group; nil makes groups of
+    ///     `rowsPerGroup`.
+    ///   - numberings: those of columns that are known, by name. One of other cells than the
+    ///     column's would put other values into the file.
     public static func encode(
-        _ table: Table, _ options: Options = Options(),
+        _ table: Table, _ options: Options = Options(), groupEnds: [Int]? = nil,
         numberings: [String: ColumnNumbering] = [:], map: Mapping? = nil,
         _ write: ([UInt8]) throws -> Void
     ) rethrows {
-        precondition(options.rowsPerGroup > 0, "\(options.rowsPerGroup) rows in a row group")
+        let groups = options.groups(of: table.rowCount, ends: groupEnds)
         table.checkInvariants()
         for column in table.columns {
             let known = numberings[column.name]?.numbers.count ?? column.count
@@ -88,17 +106,14 @@ extension ParquetFile {
         root.childCount = Int64(table.columns.count)
         metadata.schema =
             [root] + table.columns.map { $0.parquetElement(options.required) }
-        let starts = Array(stride(from: 0, to: table.rowCount, by: options.rowsPerGroup))
         let width = table.columns.count
         try write(ParquetFormat.magic)
         var offset = ParquetFormat.magic.count
         // Some row groups at a time: no more of the file is in memory. Two for callers with threads
         // to spare, which then wait half as often for the last chunk.
         let atOnce = map == nil ? 1 : 2
-        for first in stride(from: 0, to: starts.count, by: atOnce) {
-            let groups = starts[first..<min(first + atOnce, starts.count)].map {
-                $0..<min($0 + options.rowsPerGroup, table.rowCount)
-            }
+        for first in stride(from: 0, to: groups.count, by: atOnce) {
+            let groups = Array(groups[first...].prefix(atOnce))
             let encode: @Sendable (Int) -> Chunk = { number in
                 let column = table.columns[number % width]
                 return ParquetChunkWriter(

@@ -39,6 +39,12 @@ extension NodeAPI {
                     "generation": .integer(Int64(generation.number)), "swapped": .bool(swap),
                 ])
             },
+            Route(
+                "POST", "/v1/optimize",
+                "Sorts the offline store's newer rows by entity, for training sets to read"
+            ) { _ in
+                .json(["runs": .array(try node.optimize().map(\.summary))])
+            },
         ]
     }
 }

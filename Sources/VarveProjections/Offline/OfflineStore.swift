@@ -9,22 +9,24 @@ public import VarveSystem
 /// `TableDirectory` for the files.
 ///
 /// Each row has the stream's fields and `_position`, `_event_time`, `_ingest_time`, `_known_time`.
+/// Beside them lie entity runs (see `EntityRun`), copies in another order, made by `sortByEntity`.
 public final class OfflineStore: Projection {
-    private struct State {
+    struct State {
         var generation: Generation
         var definitions: Definitions
         var tables: TableDirectory
         var position: Position
         /// Who reads files now: as long as there are any, none is merged away.
         var readers = 0
+        var runs: [EntityRun] = []
     }
 
     public let name = "offline"
     private let catalog: CatalogProjection
     private let log: Log
-    private let root: String
-    private let files: any FileSystem
-    private let state: Monitor<State>
+    let root: String
+    let files: any FileSystem
+    let state: Monitor<State>
 
     /// Opens the live generation of a directory.
     /// - Parameter root: `DIR/projections/offline`.
@@ -46,7 +48,8 @@ public final class OfflineStore: Projection {
         state = Monitor(
             State(
                 generation: generation, definitions: definitions, tables: tables,
-                position: position))
+                position: position,
+                runs: try Self.runs(of: generation, definitions, root, files)))
     }
 
     public var position: Position { state.withLock { $0.position } }
@@ -74,22 +77,8 @@ public final class OfflineStore: Projection {
     public func table(_ path: String, columns: Set<String>) throws -> Table {
         let file = try files.open(path, .read)
         let tail = try file.parquetTail()
-        let selection = try ParquetSelection(columns, tail: tail.raw, fileSize: try file.size())
-        var bytes = [UInt8](count: selection.byteCount) { bytes in
-            // The ranges fill the rest.
-            for index in 0..<min(selection.firstOffset, bytes.count) { bytes[index] = 0 }
-        }
-        var next = selection.firstOffset
-        for range in selection.ranges {
-            let length = Int(range.upperBound - range.lowerBound)
-            let count = try file.read(length, at: range.lowerBound, into: &bytes, start: next)
-            guard count == length else {
-                throw SystemError(
-                    operation: "read", subject: path, code: SystemError.inputOutputCode)
-            }
-            next += length
-        }
-        return try selection.decode(bytes.raw)
+        return try file.parquet(
+            columns, ParquetLayout(tail: tail.raw, fileSize: try file.size()))
     }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {
@@ -161,12 +150,14 @@ public final class OfflineStore: Projection {
         /// By day of event time, then by position: rows with equal event times are in order of
         /// position.
         public let paths: [String]
-        /// For each file the position after its last record.
-        public let ends: [Position]
+        /// For each file the position of its first record, and the one after its last.
+        public let positions: [Range<Position>]
         /// The files hold every readable record below it.
         public let end: Position
         /// Records below it that the files leave out; nil: none.
         public let unreadable: UnreadableRecords?
+        /// The same rows in order of entity, as far as they go.
+        public let runs: [EntityRun]
     }
 
     /// Writes what waits, and hands out the files of a stream, none of which goes away meanwhile.
@@ -180,8 +171,11 @@ public final class OfflineStore: Projection {
             state.readers += 1
             return Files(
                 paths: found.map { tables.path(of: $0, stream) },
-                ends: found.map { Position($0.positions.upperBound) },
-                end: state.position, unreadable: tables.unreadable[stream])
+                positions: found.map {
+                    Position($0.positions.lowerBound)..<Position($0.positions.upperBound)
+                },
+                end: state.position, unreadable: tables.unreadable[stream],
+                runs: state.runs.filter { $0.stream == stream && $0.end <= state.position })
         }
         defer { state.withLock { $0.readers -= 1 } }
         return try body(files)
@@ -212,6 +206,7 @@ public final class OfflineStore: Projection {
                 state.generation = generation
                 state.definitions = definitions
                 state.tables = tables
+                state.runs = []
             }
             return generation
         }

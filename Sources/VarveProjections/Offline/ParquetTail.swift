@@ -11,6 +11,27 @@ extension FileSystem {
 }
 
 extension File {
+    /// Some columns of a Parquet file, of which nothing else is read.
+    /// - Parameter group: the only row group that is read; nil reads all.
+    func parquet(_ columns: Set<String>, _ layout: ParquetLayout, group: Int? = nil) throws -> Table {
+        let selection = try ParquetSelection(columns, layout, group: group)
+        var bytes = [UInt8](count: selection.byteCount) { bytes in
+            // The ranges fill the rest.
+            for index in 0..<min(selection.firstOffset, bytes.count) { bytes[index] = 0 }
+        }
+        var next = selection.firstOffset
+        for range in selection.ranges {
+            let length = Int(range.upperBound - range.lowerBound)
+            let count = try read(length, at: range.lowerBound, into: &bytes, start: next)
+            guard count == length else {
+                throw SystemError(
+                    operation: "read", subject: path, code: SystemError.inputOutputCode)
+            }
+            next += length
+        }
+        return try selection.decode(bytes.raw)
+    }
+
     /// The bytes at the end of a Parquet file that hold its footer, and perhaps more.
     func parquetTail() throws -> [UInt8] {
         let size = try size()

@@ -1,0 +1,112 @@
+import VarveBytes
+import VarveFormats
+
+/// The facts of one partition in the order in which they are swept: by entity, each entity's in order
+/// of (event time, position). None is ever replaced.
+public struct SortedFacts: Sendable {
+    /// Where the facts of each entity of the partition begin, and where those of the last one end.
+    let starts: [Int]
+    let eventTimes: [Int64]
+    let knownTimes: [Int64]
+    let lanes: [LaneSweep.Values]
+    let slots: LaneSlots
+
+    /// Facts of all entities.
+    public var count: Int { eventTimes.count }
+
+    /// The same as a slice among others.
+    /// - Parameter first: the number of the partition's first entity.
+    func slice(_ first: Int) -> FactSlice {
+        var entries: [FactEntry] = []
+        entries.reserveCapacity(count)
+        for entity in 0..<(starts.count - 1) {
+            let number = Int32(truncatingIfNeeded: first + entity)
+            for row in starts[entity]..<starts[entity + 1] {
+                entries.append(
+                    FactEntry(
+                        eventTime: eventTimes[row], knownTime: knownTimes[row], entity: number,
+                        row: Int32(truncatingIfNeeded: row)))
+            }
+        }
+        let width = slots.width
+        let words = [UInt64](count: count * width) { words in
+            for (lane, slot) in slots.slots.enumerated() {
+                guard let slot else { continue }
+                let all = lanes[lane].words
+                let values = all.span
+                for row in values.indices { words[row * width + slot] = values[row] }
+            }
+        }
+        let batch = FactBatch(
+            entries: entries, starts: [0, count], replacedTimes: [],
+            lanes: lanes.map { LaneValues(states: $0.states, texts: $0.texts) }, words: words,
+            slots: slots)
+        return FactSlice(batch, 0..<count)
+    }
+}
+
+extension FactReader {
+    /// The facts in a stretch of an entity run: rows that lie key by key, each key's in order of
+    /// (event time, position).
+    /// - Parameter entities: those of the partition, by number.
+    /// - Returns: nil when a key of them lies outside.
+    public func sorted(
+        _ source: Records, _ keys: KeyTable, _ entities: Range<Int>
+    ) -> SortedFacts? {
+        let table = source.table
+        let columns = stream.fields.map { table[$0.name] }
+        let keyColumns = plan.keySlots.compactMap { columns[$0] }
+        guard keyColumns.count == plan.keySlots.count, let events = table["_event_time"],
+            let knowns = table["_known_time"]
+        else { preconditionFailure("an entity run without keys or times") }
+        let groups = keys.groups(keyColumns, rows: table.rowCount)
+        var (last, isOrdered) = (Int32(-1), true)
+        for number in groups.numbers where number >= 0 {
+            guard entities.contains(Int(number)) else { return nil }
+            // Keys with the same hash may lie in another order, or among each other.
+            isOrdered = isOrdered && number > last
+            last = number
+        }
+        let areAll =
+            isOrdered && !groups.numbers.contains(-1) && plan.filter == nil
+            && source.basis == nil && source.start == nil
+        var values = Array(repeating: Value.null, count: stream.fields.count)
+        var numbers: [Int32] = []
+        if !areAll || !evaluated.isEmpty {
+            for (group, number) in groups.numbers.enumerated() {
+                numbers += repeatElement(
+                    number, count: groups.starts[group + 1] - groups.starts[group])
+            }
+            leaveOut(source, columns, &numbers, &values)
+        }
+        var lanes = plan.lanes.indices.map { self.values($0, numbers, columns, &values) }
+        var times = (event: events.words, known: knowns.words)
+        var starts = Array(repeating: 0, count: entities.count + 1)
+        if areAll {
+            for (group, number) in groups.numbers.enumerated() {
+                starts[Int(number) - entities.lowerBound + 1] =
+                    groups.starts[group + 1] - groups.starts[group]
+            }
+        } else {
+            var kept = numbers.indices.filter { numbers[$0] >= 0 }
+            if !isOrdered { kept.sort { (numbers[$0], $0) < (numbers[$1], $1) } }
+            for row in kept { starts[Int(numbers[row]) - entities.lowerBound + 1] += 1 }
+            times = (kept.map { times.event[$0] }, kept.map { times.known[$0] })
+            lanes = lanes.map { $0.taking(kept) }
+        }
+        for entity in 0..<entities.count { starts[entity + 1] += starts[entity] }
+        return SortedFacts(
+            starts: starts, eventTimes: times.event.map { Int64(bitPattern: $0) },
+            knownTimes: times.known.map { Int64(bitPattern: $0) }, lanes: lanes, slots: slots)
+    }
+}
+
+extension LaneSweep.Values {
+    /// Some rows' values.
+    fileprivate func taking(_ rows: [Int]) -> LaneSweep.Values {
+        LaneSweep.Values(
+            states: states.isEmpty ? [] : rows.map { states[$0] },
+            words: words.isEmpty ? [] : rows.map { words[$0] },
+            texts: texts.isEmpty ? [] : rows.map { texts[$0] })
+    }
+}

@@ -1,0 +1,227 @@
+import VarveBytes
+import VarveFeatures
+public import VarveFormats
+public import VarveLog
+import VarveSystem
+
+/// A second copy of a stream's rows below a position, in order of (hash of the key, event time,
+/// position): what a training set reads of an entity lies in one place, already in order.
+///
+///     RUN                              the JSON below
+///     <20-digit end>-<number>.parquet  rows in that order, the key's fields, `_event_time`,
+///                                      `_known_time`, `_position` and what views read
+///
+///     {"format": 1, "stream": "trades", "definition": "<digest>", "key": ["account"],
+///      "columns": ["amount"], "end": 41003, "rows": 20114,
+///      "files": [{"name": "00000000000000041003-0.parquet",
+///                 "groups": [{"rows": 20114, "first": "<16 hex digits>", "last": "..."}]}]}
+///
+/// A row group holds whole keys, unless a key alone is longer than one. Rows whose key has a null
+/// are left out: they are about no entity. The hash is `KeyTable.hashes`.
+public struct EntityRun: Sendable, Equatable {
+    /// One row group.
+    struct Group: Sendable, Equatable {
+        let rows: Int
+        /// The least and the greatest hash of its keys.
+        let hashes: ClosedRange<UInt64>
+    }
+
+    struct FileOfRun: Sendable, Equatable {
+        let name: String
+        let groups: [Group]
+    }
+
+    let stream: String
+    /// The digest of the definition that read the rows.
+    let definition: String
+    /// The fields of the key.
+    public let key: [String]
+    /// Fields besides the key's, sorted.
+    let columns: [String]
+    /// It has every readable row of the stream below this position.
+    public let end: Position
+    var files: [FileOfRun] = []
+
+    /// Rows of all files.
+    public var rowCount: Int { files.reduce(0) { $0 + $1.groups.reduce(0) { $0 + $1.rows } } }
+
+    private static let format: Int64 = 1
+    static let fileName = "RUN"
+
+    /// What it holds, without its files.
+    public var summary: JSON {
+        .object([
+            .init("stream", .string(stream)), .init("key", .array(key.map { .string($0) })),
+            .init("rows", .integer(Int64(rowCount))), .init("end", .integer(end.value)),
+        ])
+    }
+
+    var json: JSON {
+        .object([
+            .init("format", .integer(Self.format)), .init("stream", .string(stream)),
+            .init("definition", .string(definition)),
+            .init("key", .array(key.map { .string($0) })),
+            .init("columns", .array(columns.map { .string($0) })),
+            .init("end", .integer(end.value)), .init("rows", .integer(Int64(rowCount))),
+            .init(
+                "files",
+                .array(
+                    files.map { file in
+                        .object([
+                            .init("name", .string(file.name)),
+                            .init("groups", .array(file.groups.map(\.json))),
+                        ])
+                    })),
+        ])
+    }
+
+    /// Reads what `json` wrote; nil when it is something else, or of another format.
+    static func read(_ json: JSON) -> EntityRun? {
+        guard json["format"]?.integerValue == format, let stream = json["stream"]?.stringValue,
+            let definition = json["definition"]?.stringValue,
+            let key = json["key"]?.arrayValue?.map(\.stringValue),
+            let columns = json["columns"]?.arrayValue?.map(\.stringValue),
+            let end = json["end"]?.integerValue, let rows = json["rows"]?.integerValue,
+            let files = json["files"]?.arrayValue
+        else { return nil }
+        var run = EntityRun(
+            stream: stream, definition: definition, key: key.compactMap(\.self),
+            columns: columns.compactMap(\.self), end: Position(end))
+        for file in files {
+            guard let name = file["name"]?.stringValue, let groups = file["groups"]?.arrayValue
+            else { return nil }
+            let read = groups.compactMap { Group($0) }
+            if read.count < groups.count { return nil }
+            run.files.append(FileOfRun(name: name, groups: read))
+        }
+        return Int64(run.rowCount) == rows ? run : nil
+    }
+}
+
+extension EntityRun.Group {
+    fileprivate var json: JSON {
+        .object([
+            .init("rows", .integer(Int64(rows))),
+            .init("first", .string(Self.hex(hashes.lowerBound))),
+            .init("last", .string(Self.hex(hashes.upperBound))),
+        ])
+    }
+
+    fileprivate init?(_ json: JSON) {
+        guard let rows = json["rows"]?.integerValue, rows > 0,
+            let first = json["first"]?.stringValue.flatMap({ UInt64($0, radix: 16) }),
+            let last = json["last"]?.stringValue.flatMap({ UInt64($0, radix: 16) }), first <= last
+        else { return nil }
+        self.init(rows: Int(rows), hashes: first...last)
+    }
+
+    private static func hex(_ word: UInt64) -> String {
+        let text = String(word, radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+}
+
+extension EntityRun {
+    /// Where a row group is: the number of its file, and its own there.
+    struct Place: Sendable {
+        let file: Int
+        let group: Int
+    }
+
+    /// Row groups that are read together: no key of theirs is in another part.
+    struct Part: Sendable {
+        var groups: [Place]
+        var hashes: ClosedRange<UInt64>
+        var rows: Int
+    }
+
+    /// All parts in order of hash.
+    var parts: [Part] {
+        var parts: [Part] = []
+        for (file, entry) in files.enumerated() {
+            for (number, group) in entry.groups.enumerated() {
+                if let last = parts.last, last.hashes.upperBound == group.hashes.lowerBound {
+                    parts[parts.count - 1].groups.append(Place(file: file, group: number))
+                    parts[parts.count - 1].rows += group.rows
+                    parts[parts.count - 1].hashes =
+                        last.hashes.lowerBound...group.hashes.upperBound
+                } else {
+                    parts.append(
+                        Part(groups: [Place(file: file, group: number)], hashes: group.hashes, rows: group.rows))
+                }
+            }
+        }
+        return parts
+    }
+}
+
+/// A run whose files are open: they can be read until it goes away, even when another run takes
+/// its place meanwhile.
+public final class EntityRunReader: Sendable {
+    private let run: EntityRun
+    private let parts: [EntityRun.Part]
+    private let groups: [EntityRun.Place]
+    private let files: [(file: any File, layout: ParquetLayout)]
+
+    /// - Parameter directory: of the run.
+    init(_ run: EntityRun, in directory: String, _ files: any FileSystem) throws {
+        self.run = run
+        parts = run.parts
+        groups = parts.flatMap(\.groups)
+        self.files = try run.files.map { entry in
+            let file = try files.open("\(directory)/\(entry.name)", .read)
+            let tail = try file.parquetTail()
+            return (file, try ParquetLayout(tail: tail.raw, fileSize: try file.size()))
+        }
+    }
+
+    /// The run has every readable row of the stream below this position.
+    public var end: Position { run.end }
+
+    /// Parts, which have no key in common, in order of hash.
+    public var partCount: Int { parts.count }
+
+    /// The least hash of each part but the first.
+    public var firstHashes: [UInt64] { parts.dropFirst().map(\.hashes.lowerBound) }
+
+    /// Some columns of a part.
+    public func table(_ part: Int, columns: Set<String>) throws -> Table {
+        var table: Table?
+        for group in parts[part].groups {
+            let read = try self.table(group, columns)
+            guard table != nil else {
+                table = read
+                continue
+            }
+            for index in read.columns.indices { table?.columns[index].append(read.columns[index]) }
+        }
+        return table ?? Table()
+    }
+
+    /// A part has keys that its hashes say are elsewhere.
+    public func disorder(ofPart part: Int) -> any Error {
+        SnapshotError(
+            path: files[parts[part].groups[0].file].file.path,
+            reason: "a key is not where its hash says")
+    }
+
+    /// Row groups, which may have keys in common.
+    var groupCount: Int { groups.count }
+
+    /// Some columns of a row group.
+    func table(ofGroup number: Int, columns: Set<String>) throws -> Table {
+        try table(groups[number], columns)
+    }
+
+    private func table(_ place: EntityRun.Place, _ columns: Set<String>) throws -> Table {
+        let (file, layout) = files[place.file]
+        let table = try file.parquet(columns, layout, group: place.group)
+        let expected = run.files[place.file].groups[place.group].rows
+        guard table.rowCount == expected else {
+            throw SnapshotError(
+                path: file.path,
+                reason: "row group \(place.group) has \(table.rowCount) rows, expected \(expected)")
+        }
+        return table
+    }
+}
