@@ -41,14 +41,15 @@ public enum RadixSort {
     /// The places of some words in ascending order of the words; equal ones in order of place.
     public static func order(of words: [UInt64]) -> [Int32] {
         precondition(words.count <= Int(Int32.max), "\(words.count) words")
-        let bits = Int.bitWidth - max(0, words.count - 1).leadingZeroBitCount
+        if words.isEmpty { return [] }
+        let bits = Int.bitWidth - (words.count - 1).leadingZeroBitCount
         let places: UInt64 = (1 << UInt64(bits)) - 1
         var packed = words.enumerated().map { place, word in word & ~places | UInt64(place) }
         sort(&packed)
         var order = packed.map { Int32(truncatingIfNeeded: $0 & places) }
         // Words that differ only in the bits that places took.
         var start = 0
-        for end in 1...max(1, packed.count)
+        for end in 1...packed.count
         where end == packed.count || (packed[end] ^ packed[start]) & ~places != 0 {
             if end - start > 1 {
                 order[start..<end].sort { one, other in

@@ -78,10 +78,4 @@ extension Node {
         let record = generation.record(of: projection, time: clock.now())
         try self.record(try RecordBatch.encode([record]), in: Log.catalogName)
     }
-
-    /// Sorts what the offline store has by entity.
-    func optimize() throws -> [EntityRun] {
-        let offline = offline
-        return try offline.runPlans.compactMap { try offline.sortByEntity($0) }
-    }
 }

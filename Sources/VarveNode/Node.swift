@@ -41,6 +41,8 @@ public final class Node: Sendable {
     let retention = Monitor<RetentionReport?>(nil)
     /// So do rebuilds: each makes the generation after the live one.
     let rebuilding = Monitor(())
+    /// One at a time sorts the offline store by entity.
+    let optimizing = Monitor(())
 
     /// Where the log ended when the node was opened.
     let openedAt: Position

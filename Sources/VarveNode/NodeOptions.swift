@@ -21,6 +21,8 @@ public struct NodeOptions: Sendable {
     public var createsStreams = true
     /// How often a server looks for segments that retention lets go.
     public var retentionEvery = Duration.seconds(300)
+    /// How often a server looks for rows of the offline store that are not sorted by entity.
+    public var optimizeEvery = Duration.seconds(60)
     /// Whether the features that are served online are kept in memory. A process that only builds
     /// training sets needs none of them, and opens a directory without reading their snapshot.
     public var keepsOnline = true

@@ -12,6 +12,7 @@ public final class NodeServer: Sendable {
     private let resp: RESPServer
     private let retention: RetentionKeeper
     private let memory: MemoryKeeper
+    private let runs: RunKeeper
     private let host: String
     private let localHost: String
 
@@ -76,6 +77,7 @@ public final class NodeServer: Sendable {
         }
         memory = MemoryKeeper(node.online)
         retention = RetentionKeeper(node, every: options.retentionEvery, report: report)
+        runs = RunKeeper(node, every: options.optimizeEvery, report: report)
         kafka.report(to: node.metrics)
         http.report(to: node.metrics)
         resp.report(to: node.metrics)
@@ -133,6 +135,7 @@ public final class NodeServer: Sendable {
     public func stop() {
         retention.stop()
         memory.stop()
+        runs.stop()
         resp.stop()
         http.stop()
         kafka.stop()

@@ -3,10 +3,10 @@ import VarveBytes
 import VarveFeatures
 import VarveFormats
 import VarveLog
-import VarveProjections
 import VarveSystem
 import VarveTestSupport
 
+@testable import VarveProjections
 @testable import VarveTraining
 
 /// The sweep against the evaluator: random histories with ties, late, amended and retracted
@@ -89,6 +89,67 @@ import VarveTestSupport
     }
 
     @Test(arguments: 1...6, services)
+    func `cells do not depend on which rows are sorted by entity`(
+        seed: UInt64, service: String
+    ) throws {
+        let log = try TemporaryLog()
+        let history = try RandomHistory(seed: seed, log)
+        let catalog = try CatalogPlan(history.document, CatalogProjection(log.log).catalog)
+        try log.append(catalog.records(time: log.clock.now()), to: Log.catalogName.name)
+        try history.append(batches: 25)
+        let plan = try Self.plan(history, service)
+        // Of some facts a group, some groups a file: keys longer than a group, too.
+        let sizes = [(3, 7), (16, 40), (1000, 5000)][Int(seed % 3)]
+        func sort(_ store: OfflineStore) throws -> Int {
+            try store.runPlans.compactMap { plan in
+                try store.sortByEntity(
+                    plan, .init(rowsPerGroup: sizes.0, rowsPerFile: sizes.1)) { _ in }
+            }.count
+        }
+        let store = try Self.store(log)
+        func expectSame(_ context: String) throws {
+            let end = log.log.commitPosition.value
+            for (rows, basis) in [(40, end), (40, end / 2), (2, end)] {
+                let spine = try Self.spine(history, plan, rows: rows)
+                for (mode, memory) in zip(TrainingMode.allCases, [nil, 1 << 20]) {
+                    let results = try [nil, store].map { offline in
+                        try TrainingSweep(
+                            log: log.log, offline: offline, definitions: history.definitions,
+                            plan: plan, spine: spine, mode: mode, basis: Position(basis),
+                            threads: 2,
+                            memory: memory.map {
+                                TrainingSet.MemoryLimit(
+                                    bytes: $0, files: PosixFileSystem(),
+                                    directory: log.root.path + "/spill")
+                            }, progress: { _ in }
+                        ).run()
+                    }
+                    for (index, column) in plan.columns.enumerated() {
+                        for row in 0..<spine.rowCount {
+                            #expect(
+                                results[0].cells[index].isIdentical(
+                                    row, to: results[1].cells[index], row),
+                                "seed \(seed), \(context), \(column.name)[\(row)]")
+                        }
+                    }
+                    #expect(results[0].leaks == results[1].leaks, "\(context)")
+                    #expect(results[0].unreadable == results[1].unreadable, "\(context)")
+                    #expect(results[0].latestDiffers == results[1].latestDiffers, "\(context)")
+                }
+            }
+        }
+        for round in 1...3 {
+            #expect(try sort(store) > 0, "round \(round)")
+            #expect(try sort(store) == 0, "nothing is new")
+            try expectSame("round \(round), all in runs")
+            try history.append(batches: 10)
+            try expectSame("round \(round), some in the log only")
+            try Self.follow(store, log)
+            try expectSame("round \(round), some in files only")
+        }
+    }
+
+    @Test(arguments: 1...6, services)
     func `facts beyond the memory limit go to a file, and no cell shows it`(
         seed: UInt64, service: String
     ) throws {
@@ -157,8 +218,16 @@ import VarveTestSupport
         let store = try OfflineStore(
             log.log, CatalogProjection(log.log), root: log.root.path + "/offline",
             files: PosixFileSystem())
+        try follow(store, log)
+        return store
+    }
+
+    /// Hands a store what the log has beyond it.
+    private static func follow(_ store: OfflineStore, _ log: TemporaryLog) throws {
         var frames = 0
-        try log.log.read(from: Position(0)) { frame in
+        let start = store.position
+        try log.log.read(from: start) { frame in
+            guard frame.basePosition >= start else { return true }
             let name = log.log.stream(frame.streamID)?.name.name ?? ""
             try store.apply(frame, stream: name)
             frames += 1
@@ -166,7 +235,6 @@ import VarveTestSupport
             return true
         }
         try store.save()
-        return store
     }
 
     /// `all` has columns that are computed from other columns, which `stored` has not: there, what

@@ -145,9 +145,11 @@ public struct FactReader: Sendable {
             guard let positions = source.table["_position"]?.words else {
                 preconditionFailure("a table without positions")
             }
-            let wanted = (source.start ?? Int64.min)..<(source.basis ?? Int64.max)
-            for row in numbers.indices where !wanted.contains(Int64(bitPattern: positions[row])) {
-                numbers[row] = -1
+            // A basis may lie below the start: nothing is left then.
+            let (start, basis) = (source.start ?? Int64.min, source.basis ?? Int64.max)
+            for row in numbers.indices {
+                let position = Int64(bitPattern: positions[row])
+                if position < start || position >= basis { numbers[row] = -1 }
             }
         }
         if let filter = plan.filter {

@@ -7,13 +7,13 @@ import VarveSystem
 /// A second copy of a stream's rows below a position, in order of (hash of the key, event time,
 /// position): what a training set reads of an entity lies in one place, already in order.
 ///
-///     RUN                              the JSON below
-///     <20-digit end>-<number>.parquet  rows in that order, the key's fields, `_event_time`,
-///                                      `_known_time`, `_position` and what views read
+///     RUN                        the JSON below
+///     run-<number>-<n>.parquet   rows in that order: the key's fields, what views read,
+///                                `_event_time`, `_known_time`, `_position`
 ///
-///     {"format": 1, "stream": "trades", "definition": "<digest>", "key": ["account"],
-///      "columns": ["amount"], "end": 41003, "rows": 20114,
-///      "files": [{"name": "00000000000000041003-0.parquet",
+///     {"format": 1, "number": 7, "stream": "trades", "definition": "<digest>",
+///      "key": ["account"], "columns": ["amount"], "end": 41003, "rows": 20114,
+///      "files": [{"name": "run-7-0.parquet",
 ///                 "groups": [{"rows": 20114, "first": "<16 hex digits>", "last": "..."}]}]}
 ///
 /// A row group holds whole keys, unless a key alone is longer than one. Rows whose key has a null
@@ -31,6 +31,8 @@ public struct EntityRun: Sendable, Equatable {
         let groups: [Group]
     }
 
+    /// From 1; each run of a stream and key has another, and so have its files.
+    let number: Int
     let stream: String
     /// The digest of the definition that read the rows.
     let definition: String
@@ -58,8 +60,8 @@ public struct EntityRun: Sendable, Equatable {
 
     var json: JSON {
         .object([
-            .init("format", .integer(Self.format)), .init("stream", .string(stream)),
-            .init("definition", .string(definition)),
+            .init("format", .integer(Self.format)), .init("number", .integer(Int64(number))),
+            .init("stream", .string(stream)), .init("definition", .string(definition)),
             .init("key", .array(key.map { .string($0) })),
             .init("columns", .array(columns.map { .string($0) })),
             .init("end", .integer(end.value)), .init("rows", .integer(Int64(rowCount))),
@@ -75,26 +77,51 @@ public struct EntityRun: Sendable, Equatable {
         ])
     }
 
-    /// Reads what `json` wrote; nil when it is something else, or of another format.
-    static func read(_ json: JSON) -> EntityRun? {
-        guard json["format"]?.integerValue == format, let stream = json["stream"]?.stringValue,
-            let definition = json["definition"]?.stringValue,
-            let key = json["key"]?.arrayValue?.map(\.stringValue),
-            let columns = json["columns"]?.arrayValue?.map(\.stringValue),
-            let end = json["end"]?.integerValue, let rows = json["rows"]?.integerValue,
-            let files = json["files"]?.arrayValue
+    /// Reads what `json` wrote; nil for another format, which is made anew.
+    static func read(_ json: JSON, in path: String) throws(SnapshotError) -> EntityRun? {
+        if let other = json["format"]?.integerValue, other != format { return nil }
+        guard let run = EntityRun(json) else {
+            throw SnapshotError(path: path, reason: "it describes no run")
+        }
+        return run
+    }
+
+    private init?(_ json: JSON) {
+        guard json["format"] != nil, let number = json["number"]?.integerValue,
+            let stream = json["stream"]?.stringValue,
+            let definition = json["definition"]?.stringValue, let key = Self.names(json["key"]),
+            let columns = Self.names(json["columns"]), let end = json["end"]?.integerValue,
+            let rows = json["rows"]?.integerValue, let files = json["files"]?.arrayValue
         else { return nil }
-        var run = EntityRun(
-            stream: stream, definition: definition, key: key.compactMap(\.self),
-            columns: columns.compactMap(\.self), end: Position(end))
+        self.init(
+            number: Int(clamping: number), stream: stream, definition: definition, key: key,
+            columns: columns, end: Position(end))
         for file in files {
             guard let name = file["name"]?.stringValue, let groups = file["groups"]?.arrayValue
             else { return nil }
             let read = groups.compactMap { Group($0) }
             if read.count < groups.count { return nil }
-            run.files.append(FileOfRun(name: name, groups: read))
+            self.files.append(FileOfRun(name: name, groups: read))
         }
-        return Int64(run.rowCount) == rows ? run : nil
+        if Int64(rowCount) != rows { return nil }
+    }
+
+    init(
+        number: Int, stream: String, definition: String, key: [String], columns: [String],
+        end: Position
+    ) {
+        self.number = number
+        self.stream = stream
+        self.definition = definition
+        self.key = key
+        self.columns = columns
+        self.end = end
+    }
+
+    private static func names(_ json: JSON?) -> [String]? {
+        guard let all = json?.arrayValue else { return nil }
+        let names = all.compactMap(\.stringValue)
+        return names.count == all.count ? names : nil
     }
 }
 
@@ -215,7 +242,12 @@ public final class EntityRunReader: Sendable {
 
     private func table(_ place: EntityRun.Place, _ columns: Set<String>) throws -> Table {
         let (file, layout) = files[place.file]
-        let table = try file.parquet(columns, layout, group: place.group)
+        let table: Table
+        do {
+            table = try file.parquet(columns, layout, group: place.group)
+        } catch let error as ParquetError {
+            throw SnapshotError(path: file.path, reason: "\(error)")
+        }
         let expected = run.files[place.file].groups[place.group].rows
         guard table.rowCount == expected else {
             throw SnapshotError(

@@ -8,19 +8,27 @@ import VarveSystem
 /// stretches that fit in memory, then all are merged. Nothing of the run counts until whoever asked
 /// for it puts its `RUN` in place.
 struct EntityRunWriter {
-    /// Rows of a group, about: what is swept at once, which is to fit a core's cache.
-    var rowsPerGroup = 32_768
-    /// Rows of a file, and rows that are sorted at once, about.
-    var rowsPerFile = 1 << 20
+    /// How many rows go together, about.
+    struct Sizes {
+        /// Rows of a group: what is swept at once, which is to fit a core's cache.
+        var rowsPerGroup: Int
+        /// Rows of a file, and rows that are sorted at once.
+        var rowsPerFile: Int
+
+        static let usual = Sizes(rowsPerGroup: 32_768, rowsPerFile: 1 << 20)
+    }
 
     let stream: StreamDefinition
     let key: [String]
     /// Fields besides the key's, sorted.
     let columns: [String]
+    /// The run's number, which no run in the directory has.
+    let number: Int
     /// Where the run's files go.
     let directory: String
     let files: any FileSystem
-    /// Told how many more rows were read or written; what it throws ends the work.
+    let sizes: Sizes
+    /// Told how many more rows were read or merged; what it throws ends the work.
     let progress: (Int) throws -> Void
 
     private var types: [Column] {
@@ -42,22 +50,17 @@ struct EntityRunWriter {
         var drafts: [EntityRunReader] = []
         var newest = KeyedTable(like: types)
         for table in tables {
-            newest.append(
-                KeyedTable(columns(of: try table()), width: key.count, from: old?.end.value ?? 0))
-            try progress(0)
-            if newest.count < rowsPerFile { continue }
+            let rows = KeyedTable(
+                columns(of: try table()), width: key.count, from: old?.end.value ?? 0)
+            newest.append(rows)
+            try progress(rows.count)
+            if newest.count < sizes.rowsPerFile { continue }
             drafts.append(try draft(newest.sorted(), drafts.count))
             newest = KeyedTable(like: types)
         }
         var sources = try ((old.map { [$0] } ?? []) + drafts).map { try Source($0, self) }
         if newest.count > 0 { sources.append(Source(newest.sorted())) }
-        return try merge(sources, EntityRunOutput(self, prefix: Self.name(end), end: end))
-    }
-
-    /// A file's name up to its number.
-    private static func name(_ end: Position) -> String {
-        let text = String(end.value)
-        return String(repeating: "0", count: max(0, 20 - text.count)) + text
+        return try merge(sources, EntityRunOutput(self, prefix: "run-\(number)", end: end))
     }
 
     /// Writes rows to a run of their own, which is in nobody's way.
@@ -147,14 +150,15 @@ private struct EntityRunOutput {
         self.writer = writer
         self.prefix = prefix
         run = EntityRun(
-            stream: writer.stream.name, definition: writer.stream.digest.description,
+            number: writer.number, stream: writer.stream.name,
+            definition: writer.stream.digest.description,
             key: writer.key, columns: writer.columns, end: end)
     }
 
     /// Takes rows that come after all before.
     mutating func add(_ rows: KeyedTable) throws {
         if pending == nil { pending = rows } else { pending?.append(rows) }
-        guard let all = pending, all.count >= writer.rowsPerFile else { return }
+        guard let all = pending, all.count >= writer.sizes.rowsPerFile else { return }
         // The last group may go on.
         var ends = groupEnds(all.hashes)
         ends.removeLast()
@@ -172,7 +176,7 @@ private struct EntityRunOutput {
     private func groupEnds(_ hashes: [UInt64]) -> [Int] {
         var (ends, start): ([Int], Int) = ([], 0)
         while start < hashes.count {
-            let limit = min(start + writer.rowsPerGroup, hashes.count)
+            let limit = min(start + writer.sizes.rowsPerGroup, hashes.count)
             var end = limit
             if limit < hashes.count {
                 while end > start, hashes[end] == hashes[end - 1] { end -= 1 }

@@ -48,6 +48,7 @@ struct KeyedTable {
 
     /// All rows in order.
     func sorted() -> KeyedTable {
+        if count == 0 { return self }
         var order = RadixSort.order(of: hashes)
         let (events, positions) = (
             columns[columns.count - 3].words, columns[columns.count - 1].words)
@@ -58,8 +59,8 @@ struct KeyedTable {
             return positions[Int(one)] < positions[Int(other)]
         }
         var start = 0
-        for end in 1...max(1, count)
-        where end >= count || hashes[Int(order[end])] != hashes[Int(order[start])] {
+        for end in 1...count
+        where end == count || hashes[Int(order[end])] != hashes[Int(order[start])] {
             if end - start > 1 { order[start..<end].sort(by: precedes) }
             start = end
         }

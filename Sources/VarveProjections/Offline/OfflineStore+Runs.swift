@@ -18,8 +18,15 @@ extension OfflineStore {
         public let key: [String]
         /// Fields besides the key's, sorted.
         public let columns: [String]
+    }
 
-        var folder: String { "\(TableDirectory.folder(stream.name))/\(key.joined(separator: "+"))" }
+    /// How a run compares with what the files hold.
+    public struct RunState: Sendable {
+        public let plan: RunPlan
+        /// Rows in the run; 0 without one.
+        public let sorted: Int
+        /// Rows of files that are not in it, about.
+        public let unsorted: Int
     }
 
     /// What a run would hold for each stream and key that views have. Streams whose records are
@@ -42,21 +49,23 @@ extension OfflineStore {
     }
 
     private static func directory(
-        _ plan: RunPlan, _ generation: Generation, _ root: String
+        _ stream: String, _ key: [String], _ generation: Generation, _ root: String
     ) -> String {
-        "\(generation.directory("\(root)-by-entity"))/\(plan.folder)"
+        let folder = TableDirectory.folder(stream)
+        return "\(generation.directory("\(root)-by-entity"))/\(folder)/\(key.joined(separator: "+"))"
     }
 
-    /// The runs on disk that a plan asks for.
+    /// The runs on disk that plans ask for.
     static func runs(
         of generation: Generation, _ definitions: Definitions, _ root: String,
         _ files: any FileSystem
     ) throws -> [EntityRun] {
         try runPlans(definitions).compactMap { plan in
-            let path = "\(directory(plan, generation, root))/\(EntityRun.fileName)"
+            let directory = directory(plan.stream.name, plan.key, generation, root)
+            let path = "\(directory)/\(EntityRun.fileName)"
             do {
-                return EntityRun.read(
-                    try SnapshotError.json(try files.contents(of: path), in: path))
+                return try EntityRun.read(
+                    try SnapshotError.json(try files.contents(of: path), in: path), in: path)
             } catch let error as SystemError where error.isNotFound {
                 return nil
             }
@@ -66,30 +75,61 @@ extension OfflineStore {
     /// A run whose files stay readable until the reader goes away. Call inside `reading`.
     public func open(_ run: EntityRun) throws -> EntityRunReader {
         let generation = state.withLock { $0.generation }
-        guard let plan = state.withLock({ Self.runPlans($0.definitions) }).first(where: {
-            run.stream == $0.stream.name && run.key == $0.key
-        }) else { preconditionFailure("a run that nobody asked for") }
-        return try EntityRunReader(run, in: Self.directory(plan, generation, root), files)
+        return try EntityRunReader(
+            run, in: Self.directory(run.stream, run.key, generation, root), files)
     }
 
     /// What a run would hold for each stream and key that views have.
-    public var runPlans: [RunPlan] { Self.runPlans(state.withLock { $0.definitions }) }
+    public var runPlans: [RunPlan] { state.withLock { Self.runPlans($0.definitions) } }
 
     /// The runs that there are.
     public var runs: [EntityRun] { state.withLock { $0.runs } }
 
-    /// Makes a run anew with all that the files hold.
-    /// - Parameter progress: told how many more rows were written; what it throws ends the work, of
-    ///   which nothing stays.
+    /// How far runs go, for each stream and key that views have.
+    public func runStates() throws -> [RunState] {
+        let (plans, tables, runs) = state.withLock {
+            (Self.runPlans($0.definitions), $0.tables, $0.runs)
+        }
+        return try plans.map { plan in
+            let run = runs.first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
+            let start = run?.end.value ?? 0
+            var unsorted = 0
+            for file in try tables.list(plan.stream.name) where file.positions.upperBound > start {
+                // A file that a merge took away meanwhile is counted as what took its place.
+                let rows = try? files.parquetFooter(tables.path(of: file, plan.stream.name)).rowCount
+                // Where records of both kinds are in a file, their share is a guess.
+                let share =
+                    Double(file.positions.upperBound - max(start, file.positions.lowerBound))
+                    / Double(file.positions.count)
+                unsorted += Int((Double(rows ?? 0) * share).rounded(.up))
+            }
+            return RunState(plan: plan, sorted: run?.rowCount ?? 0, unsorted: unsorted)
+        }
+    }
+
+    /// Makes a run anew with all that the files hold. One at a time.
+    /// - Parameter progress: told how many more rows were read or merged; what it throws ends the work, of
+    ///   which nothing counts.
     /// - Returns: nil when there is nothing to do, or some files were written with a definition that
     ///   this one does not include.
     public func sortByEntity(
         _ plan: RunPlan, progress: @escaping (Int) throws -> Void = { _ in }
     ) throws -> EntityRun? {
+        try sortByEntity(plan, .usual, progress)
+    }
+
+    /// The same with row groups and files of other sizes.
+    func sortByEntity(
+        _ plan: RunPlan, _ sizes: EntityRunWriter.Sizes, _ progress: @escaping (Int) throws -> Void
+    ) throws -> EntityRun? {
         let generation = state.withLock { $0.generation }
-        let directory = Self.directory(plan, generation, root)
-        return try reading(plan.stream.name) { files in
-            let old = files.runs.first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
+        let directory = Self.directory(plan.stream.name, plan.key, generation, root)
+        return try reading(plan.stream.name) { files -> EntityRun? in
+            let known = files.runs.first { $0.key == plan.key }
+            try removeFiles(in: directory, notOf: known)
+            let old = known.flatMap {
+                $0.serves(plan.stream, plan.key, Set(plan.columns)) ? $0 : nil
+            }
             let start = old?.end ?? Position(0)
             let newer = files.paths.indices.filter { files.positions[$0].upperBound > start }
             if newer.isEmpty { return nil }
@@ -98,21 +138,39 @@ extension OfflineStore {
             }
             let columns = Set(plan.key + plan.columns + KeyedTable.ownColumns)
             let writer = EntityRunWriter(
-                stream: plan.stream, key: plan.key, columns: plan.columns, directory: directory,
-                files: self.files, progress: progress)
+                stream: plan.stream, key: plan.key, columns: plan.columns,
+                number: (known?.number ?? 0) + 1, directory: directory, files: self.files,
+                sizes: sizes, progress: progress)
             let run = try writer.write(
                 old.map { try EntityRunReader($0, in: directory, self.files) },
                 newer.map { index in { try self.table(files.paths[index], columns: columns) } },
                 end: files.end)
-            try state.withLock { state in
-                guard state.generation == generation else { return }
+            let isCurrent = try state.withLock { state in
+                guard state.generation == generation else { return false }
                 try self.files.replace(
                     EntityRun.fileName, in: directory, with: Array(run.json.pretty.utf8))
                 state.runs.removeAll { $0.stream == run.stream && $0.key == run.key }
                 state.runs.append(run)
+                return true
             }
-            return run
+            if isCurrent { try removeFiles(in: directory, notOf: run) }
+            return isCurrent ? run : nil
         }
+    }
+
+    /// Removes what earlier work left: drafts, and files of runs that others took the place of. Not
+    /// while anyone else reads, who may be about to open them.
+    private func removeFiles(in directory: String, notOf run: EntityRun?) throws {
+        if state.withLock({ $0.readers > 1 }) { return }
+        let names: [String]
+        do {
+            names = try files.list(directory)
+        } catch {
+            if error.isNotFound { return }
+            throw error
+        }
+        let kept = Set(run?.files.map(\.name) ?? []).union(run == nil ? [] : [EntityRun.fileName])
+        for name in names where !kept.contains(name) { try files.remove("\(directory)/\(name)") }
     }
 }
 

@@ -39,11 +39,12 @@ import VarveTestSupport
         ])
         var new = old
         new = Table(columns: new.columns + [Self.texts("region", ["south", "west", "north"])])
-        let none = reader.batch([FactReader.Records(old, basis: nil)], keys, partitionShift: 0)
+        let partitions = KeyPartitions(keys, max: 2)
+        let none = reader.batch([FactReader.Records(old, basis: nil)], keys, partitions)
         #expect(none.count == 0)
         let batch = reader.batch(
             [FactReader.Records(old, basis: nil), FactReader.Records(new, basis: nil)], keys,
-            partitionShift: 0)
+            partitions)
         #expect(batch.entries.map(\.entity) == [0, 1])
         #expect(batch.entries.map(\.eventTime) == [30, 10])
         #expect(batch.entries.map { batch.words[Int($0.row)] } == [3, 1])
@@ -101,6 +102,7 @@ import VarveTestSupport
             let asked = 1 + random.below(5)
             let keys = KeyTable(
                 [Self.words("key", .int64, (0..<asked).map { UInt64($0) })], rows: asked)
+            let partitions = KeyPartitions(keys, max: (asked + 1) / 2)
             let sources = Self.tables(&random, keys: 6, 1 + random.below(3))
             // In one batch, or each in its own.
             let pieces = random.chance(50) ? [sources] : sources.map { [$0] }
@@ -108,13 +110,12 @@ import VarveTestSupport
             for keepsOrder in [false, true] {
                 let reader = FactReader(
                     definitions.views[0], definitions.streams[0], keepsOrder: keepsOrder)
-                let batches = pieces.map { reader.batch($0, keys, partitionShift: 1) }
-                for partition in 0..<keys.partitionCount(shift: 1) {
+                let batches = pieces.map { reader.batch($0, keys, partitions) }
+                for partition in 0..<partitions.count {
                     var facts = EntityColumns()
-                    let first = 2 * partition
                     facts.gather(
                         batches.map { $0.slice(partition) },
-                        entities: first..<min(asked, first + 2))
+                        entities: partitions.entities(partition))
                     found.append((0..<lanes).map { lane in
                         var sweep = LaneSweep()
                         facts.load(&sweep, lane)
