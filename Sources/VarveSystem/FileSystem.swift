@@ -90,7 +90,8 @@ extension FileSystem {
     public func contents(of path: String) throws(SystemError) -> [UInt8] {
         let file = try open(path, .read)
         let size = try file.size()
-        var bytes = [UInt8](repeating: 0, count: Int(size))
+        // What is not read is cut off.
+        var bytes = [UInt8](count: Int(size)) { _ in }
         let count = try file.read(bytes.count, at: 0, into: &bytes, start: 0)
         bytes.removeLast(bytes.count - count)
         return bytes

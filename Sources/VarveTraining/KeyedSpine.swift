@@ -8,8 +8,12 @@ struct KeyedSpine: Sendable {
     let keys: Once<KeyTable>
     let rows: Once<KeyedRows>
 
-    /// - Parameter isByHash: see `KeyTable.init`.
-    init(_ table: Table, _ fields: [String], timeColumn: String, isByHash: Bool) {
+    /// - Parameters:
+    ///   - isByHash: see `KeyTable.init`.
+    ///   - threads: that rows are ordered on.
+    init(
+        _ table: Table, _ fields: [String], timeColumn: String, isByHash: Bool, threads: Int
+    ) {
         self.fields = fields
         let keys = Once {
             KeyTable(fields.compactMap { table[$0] }, rows: table.rowCount, isByHash: isByHash)
@@ -17,7 +21,14 @@ struct KeyedSpine: Sendable {
         self.keys = keys
         rows = Once {
             let times = (table[timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
-            return KeyedRows(keys.value, times: times)
+            return KeyedRows(keys.value, times: times) { count, order in
+                let parts = try? Parallel.map(count, threads: threads, name: "spine") {
+                } _: { _, number in
+                    order(number)
+                }
+                // Ordering does not fail.
+                return parts ?? (0..<count).map(order)
+            }
         }
     }
 }

@@ -56,26 +56,36 @@ public struct TrainingManifest: Sendable {
         /// The baseline for monitoring; nil for columns that are not numbers.
         public let profile: Profile?
 
-        /// - Parameter numbering: of the cells that are present, if it is known.
         init(
-            field: Field, cells: FeatureCells, _ numbering: ColumnNumbering?, digest: Digest,
-            leaks: Int, latestDiffers: Int
+            field: Field, _ summary: CellSummary, digest: Digest, leaks: Int, latestDiffers: Int
         ) {
             self.field = field
             self.digest = digest
             self.leaks = leaks
             self.latestDiffers = latestDiffers
+            statuses = summary.statuses
+            profile = summary.profile
+        }
+
+        public static func == (left: Column, right: Column) -> Bool { left.json == right.json }
+    }
+
+    /// What a column's cells are like.
+    struct CellSummary: Sendable {
+        let statuses: [(status: FeatureStatus, count: Int)]
+        let profile: Profile?
+
+        /// - Parameter numbering: of the cells that are present, if it is known.
+        init(_ cells: FeatureCells, _ numbering: ColumnNumbering?) {
             let counts = cells.countsByStatus
             statuses = FeatureStatus.allCases.compactMap { status in
                 let count = counts[Int(status.rawValue)]
                 return count == 0 ? nil : (status, count)
             }
             profile =
-                [.bool, .int64, .float64].contains(field.type)
+                [.bool, .int64, .float64].contains(cells.type)
                 ? cells.profile(numbering) : nil
         }
-
-        public static func == (left: Column, right: Column) -> Bool { left.json == right.json }
     }
 
     init(

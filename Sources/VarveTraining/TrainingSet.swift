@@ -136,34 +136,49 @@ extension TrainingSet {
         let summary: TrainingManifest.Column
     }
 
+    /// What is found out of the columns, a piece at a time.
+    private enum Piece: Sendable {
+        case digests([Digest])
+        case summary(ColumnNumbering?, TrainingManifest.CellSummary)
+    }
+
     /// The columns of the service with what the manifest says of them, and the digests of the
-    /// spine's; two at a time, as two digests take not much longer than one.
+    /// spine's.
     private static func columns(
         _ result: TrainingSweep.Result, _ plan: ServicePlan, _ spine: Spine, threads: Int
     ) throws -> (made: [Made], spine: [Digest]) {
-        let (width, spineColumns) = (plan.columns.count, spine.table.columns)
-        let pairs = (width + 1) / 2
-        let count = pairs + (spineColumns.count + 1) / 2
-        let pieces = try Parallel.map(count, threads: threads, name: "columns") {
-        } _: { _, piece -> (made: [Made], digests: [Digest]) in
-            if piece >= pairs {
-                let first = 2 * (piece - pairs)
-                return ([], digests(Array(spineColumns[first...].prefix(2))))
+        let width = plan.columns.count
+        let columns =
+            zip(plan.columns, result.cells).map { $1.column($0.name) } + spine.table.columns
+        // Two digests take not much longer than one.
+        let pairs = (columns.count + 1) / 2
+        let pieces = try Parallel.map(pairs + width, threads: threads, name: "columns") {
+        } _: { _, number -> Piece in
+            if number < pairs {
+                return .digests(Self.digests(Array(columns[(2 * number)...].prefix(2))))
             }
-            let numbers = (2 * piece)..<min(2 * piece + 2, width)
-            let columns = numbers.map { result.cells[$0].column(plan.columns[$0].name) }
-            let made = zip(numbers, zip(columns, digests(columns))).map { number, found -> Made in
-                // Columns with more distinct values are numbered by row group.
-                let numbering = ColumnNumbering(found.0, limit: ColumnNumbering.dictionaryLimit)
-                let summary = TrainingManifest.Column(
-                    field: plan.columns[number], cells: result.cells[number], numbering,
-                    digest: found.1, leaks: result.leaks[number],
-                    latestDiffers: result.latestDiffers[number])
-                return Made(column: found.0, numbering: numbering, summary: summary)
-            }
-            return (made, [])
+            let column = number - pairs
+            // Columns with more distinct values are numbered by row group.
+            let numbering = ColumnNumbering(columns[column], limit: ColumnNumbering.dictionaryLimit)
+            return .summary(
+                numbering, TrainingManifest.CellSummary(result.cells[column], numbering))
         }
-        return (pieces.flatMap(\.made), pieces.flatMap(\.digests))
+        var (found, made): ([Digest], [Made]) = ([], [])
+        for piece in pieces {
+            switch piece {
+            case .digests(let pair): found += pair
+            case .summary(let numbering, let summary):
+                let number = made.count
+                made.append(
+                    Made(
+                        column: columns[number], numbering: numbering,
+                        summary: TrainingManifest.Column(
+                            field: plan.columns[number], summary, digest: found[number],
+                            leaks: result.leaks[number],
+                            latestDiffers: result.latestDiffers[number])))
+            }
+        }
+        return (made, Array(found[width...]))
     }
 
     /// The digests of one column or two.

@@ -145,7 +145,7 @@ extension TrainingSweep {
                 known.first { $0.fields == fields }
                 ?? KeyedSpine(
                     spine.table, fields, timeColumn: spine.timeColumn,
-                    isByHash: offline.map { !$0.runs.isEmpty } ?? false)
+                    isByHash: offline.map { !$0.runs.isEmpty } ?? false, threads: threads)
             if !known.contains(where: { $0.fields == fields }) { known.append(keyed) }
             views.append(AskedView(view: view, columns: [column], keyed: keyed))
         }

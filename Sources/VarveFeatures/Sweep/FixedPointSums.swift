@@ -13,6 +13,7 @@ struct FixedPointSums {
     /// Chooses the unit; false when the values are too far apart in size for 128 bits.
     @inline(__always)
     mutating func fits(_ count: Int, _ value: (Int) -> Double) -> Bool {
+        if fitsRoughly(count, value) { return true }
         // The highest bit of all, and the lowest.
         var (lowest, highest) = (Int.max, Int.min)
         for index in 0..<count {
@@ -28,6 +29,25 @@ struct FixedPointSums {
         exponent = lowest
         // Scaling by a normal power of two is exact; the rest takes the general way.
         scale = lowest >= -1022 && lowest <= 900 ? Self.power(lowest) : 0
+        return true
+    }
+
+    /// The same by the exponents alone, which takes less time: true for usual data.
+    @inline(__always)
+    private mutating func fitsRoughly(_ count: Int, _ value: (Int) -> Double) -> Bool {
+        var (least, most): (UInt64, UInt64) = (.max, 0)
+        for index in 0..<count {
+            let exponent = value(index).bitPattern >> 52 & 0x7FF
+            least = min(least, exponent)
+            most = max(most, exponent)
+        }
+        let carries = Int.bitWidth - count.leadingZeroBitCount
+        // The smallest exponent is that of zeros, and of numbers without a leading one.
+        guard least > 0, least <= most, Int(most - least) + 53 + carries <= Self.bitsMax else {
+            return false
+        }
+        exponent = Int(least) - 1075
+        scale = exponent >= -1022 && exponent <= 900 ? Self.power(exponent) : 0
         return true
     }
 

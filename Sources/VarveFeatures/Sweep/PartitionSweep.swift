@@ -99,6 +99,10 @@ public struct PartitionSweep {
             rows.find(lane, reach: request.view.includesCutoff ? 1 : 0)
         }
         hasBounds = lane.isShared
+        for index in bounds.indices {
+            bounds[index].dropSums()
+            openBounds[index].dropSums()
+        }
         let open = rows.openAsSettled
         for question in questions {
             answer(question, open)
@@ -115,6 +119,12 @@ public struct PartitionSweep {
         if !bounds[number].isCurrent {
             bounds[number].find(rows, lane)
             openBounds[number] = bounds[number].of(rows.open)
+        }
+        if windows[question].sharesSums, lane.isPlain,
+            lane.prepareSums(0..<lane.count, isInteger: false)
+        {
+            bounds[number].findSums(rows, lane)
+            if !open.times.isEmpty { openBounds[number].findSums(open, lane) }
         }
         known[question].resize(rows.times.count)
         windows[question].answer(rows, bounds[number], &lane, categories, &known[question])

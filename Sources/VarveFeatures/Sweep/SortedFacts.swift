@@ -67,12 +67,10 @@ extension FactReader {
             isOrdered = isOrdered && number > last
             last = number
         }
-        let areAll =
-            isOrdered && !groups.numbers.contains(-1) && plan.filter == nil
-            && source.basis == nil && source.start == nil
         var values = Array(repeating: Value.null, count: stream.fields.count)
+        let areLeftOut = plan.filter != nil || source.basis != nil || source.start != nil
         var numbers: [Int32] = []
-        if !areAll || !evaluated.isEmpty {
+        if areLeftOut || !evaluated.isEmpty {
             for (group, number) in groups.numbers.enumerated() {
                 numbers += repeatElement(
                     number, count: groups.starts[group + 1] - groups.starts[group])
@@ -82,17 +80,22 @@ extension FactReader {
         var lanes = plan.lanes.indices.map { self.values($0, numbers, columns, &values) }
         var times = (event: events.words, known: knowns.words)
         var starts = Array(repeating: 0, count: entities.count + 1)
-        if areAll {
-            for (group, number) in groups.numbers.enumerated() {
-                starts[Int(number) - entities.lowerBound + 1] =
-                    groups.starts[group + 1] - groups.starts[group]
+        // Stretches of rows that are facts, entity by entity.
+        var kept: [Range<Int>] = []
+        var order = groups.numbers.indices.filter { groups.numbers[$0] >= 0 }
+        if !isOrdered { order.sort { (groups.numbers[$0], $0) < (groups.numbers[$1], $1) } }
+        for group in order {
+            let rows = groups.starts[group]..<groups.starts[group + 1]
+            let count = areLeftOut ? kept.add(rows) { numbers[$0] >= 0 } : kept.add(rows)
+            starts[Int(groups.numbers[group]) - entities.lowerBound + 1] += count
+        }
+        if kept != [0..<table.rowCount] {
+            times = (times.event.taking(kept), times.known.taking(kept))
+            lanes = lanes.map { lane in
+                LaneSweep.Values(
+                    states: lane.states.taking(kept), words: lane.words.taking(kept),
+                    texts: lane.texts.taking(kept))
             }
-        } else {
-            var kept = numbers.indices.filter { numbers[$0] >= 0 }
-            if !isOrdered { kept.sort { (numbers[$0], $0) < (numbers[$1], $1) } }
-            for row in kept { starts[Int(numbers[row]) - entities.lowerBound + 1] += 1 }
-            times = (kept.map { times.event[$0] }, kept.map { times.known[$0] })
-            lanes = lanes.map { $0.taking(kept) }
         }
         for entity in 0..<entities.count { starts[entity + 1] += starts[entity] }
         return SortedFacts(
@@ -101,12 +104,34 @@ extension FactReader {
     }
 }
 
-extension LaneSweep.Values {
-    /// Some rows' values.
-    fileprivate func taking(_ rows: [Int]) -> LaneSweep.Values {
-        LaneSweep.Values(
-            states: states.isEmpty ? [] : rows.map { states[$0] },
-            words: words.isEmpty ? [] : rows.map { words[$0] },
-            texts: texts.isEmpty ? [] : rows.map { texts[$0] })
+extension [Range<Int>] {
+    /// Adds a stretch, to the last one where it follows it.
+    /// - Returns: its length.
+    fileprivate mutating func add(_ rows: Range<Int>) -> Int {
+        if let last, last.upperBound == rows.lowerBound {
+            self[count - 1] = last.lowerBound..<rows.upperBound
+        } else {
+            append(rows)
+        }
+        return rows.count
+    }
+
+    /// Adds those of a stretch that something holds for.
+    /// - Returns: how many.
+    fileprivate mutating func add(_ rows: Range<Int>, where isFact: (Int) -> Bool) -> Int {
+        var count = 0
+        for row in rows where isFact(row) { count += add(row..<(row + 1)) }
+        return count
+    }
+}
+
+extension Array {
+    /// The elements of some stretches; none of an array that has none.
+    fileprivate func taking(_ kept: [Range<Int>]) -> [Element] {
+        if isEmpty { return [] }
+        var taken: [Element] = []
+        taken.reserveCapacity(kept.reduce(0) { $0 + $1.count })
+        for range in kept { taken += self[range] }
+        return taken
     }
 }

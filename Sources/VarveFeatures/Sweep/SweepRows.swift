@@ -9,9 +9,10 @@ struct SweepRows {
     private(set) var entities: [Int32] = []
     /// Where the rows of each entity begin, and where those of the last one end.
     private(set) var starts: [Int] = []
-    /// For each row its entity's first fact that is too late, and the first that is not settled.
-    private(set) var ends: [Int] = []
-    private(set) var settled: [Int] = []
+    /// For each row its entity's first fact that is too late, and the first that is not settled. There
+    /// may be more of them than rows.
+    private(set) var ends: [Int32] = []
+    private(set) var settled: [Int32] = []
     /// Rows before some of whose facts are not settled: the two modes may answer them differently.
     private(set) var open: [Int32] = []
 
@@ -34,12 +35,19 @@ struct SweepRows {
     /// Finds for each row which facts of a lane it may see in either mode.
     /// - Parameter reach: 1 where a fact at exactly T is visible, else 0.
     mutating func find(_ lane: borrowing LaneSweep, reach: Int64) {
-        ends.removeAll(keepingCapacity: true)
-        settled.removeAll(keepingCapacity: true)
         open.removeAll(keepingCapacity: true)
-        ends.reserveCapacity(times.count)
-        settled.reserveCapacity(times.count)
-        let (events, known) = (lane.eventTimes.span, lane.knownTimes.span)
+        ends.makeRoom(for: times.count)
+        settled.makeRoom(for: times.count)
+        Self.find(lane, reach: reach, times, starts, &ends, &settled, &open)
+    }
+
+    private static func find(
+        _ lane: borrowing LaneSweep, reach: Int64, _ times: [Int64], _ starts: [Int],
+        _ ends: inout [Int32], _ settled: inout [Int32], _ open: inout [Int32]
+    ) {
+        let (events, known, times) = (lane.eventTimes.span, lane.knownTimes.span, times.span)
+        var ends = ends.mutableSpan
+        var settled = settled.mutableSpan
         let hasReplaced = lane.hasReplaced
         for entity in 0..<(starts.count - 1) {
             let stop = lane.starts[entity + 1]
@@ -56,8 +64,8 @@ struct SweepRows {
                 } else {
                     while bound < end, known[bound] < limit { bound += 1 }
                 }
-                ends.append(end)
-                settled.append(bound)
+                ends[row] = Int32(truncatingIfNeeded: end)
+                settled[row] = Int32(truncatingIfNeeded: bound)
                 if bound < end { open.append(Int32(truncatingIfNeeded: row)) }
             }
         }

@@ -6,11 +6,17 @@ struct WindowBounds {
     let window: Window
     /// 1 where a fact at exactly T is visible, else 0: added to every bound.
     let reach: Int64
-    /// For each row the first fact at or after the window's far edge, and after its near one.
-    private(set) var lowers: [Int] = []
-    private(set) var tops: [Int] = []
+    /// For each row the first fact at or after the window's far edge, and after its near one. There
+    /// may be more of them than rows.
+    private(set) var lowers: [Int32] = []
+    private(set) var tops: [Int32] = []
     /// Whether they are those of the facts at hand.
     var isCurrent = false
+    /// For each row whose facts are all settled the sum of the values, if there are any; empty where
+    /// nobody asked for them.
+    private(set) var sums: [Double] = []
+    /// Facts of a window that are looked for from its end.
+    private static let factsBackward = 8
 
     init(_ window: Window, reach: Int64) {
         self.window = window
@@ -20,22 +26,30 @@ struct WindowBounds {
     /// Finds the bounds of all rows.
     mutating func find(_ rows: borrowing SweepRows, _ lane: borrowing LaneSweep) {
         isCurrent = true
-        lowers.removeAll(keepingCapacity: true)
-        tops.removeAll(keepingCapacity: true)
-        lowers.reserveCapacity(rows.times.count)
-        tops.reserveCapacity(rows.times.count)
+        lowers.makeRoom(for: rows.times.count)
+        tops.makeRoom(for: rows.times.count)
         guard case .length(let length, let lag, let hop) = window else {
             for row in rows.times.indices {
-                lowers.append(lane.starts[Int(rows.entities[row])])
-                tops.append(rows.ends[row])
+                lowers[row] = Int32(truncatingIfNeeded: lane.starts[Int(rows.entities[row])])
+                tops[row] = rows.ends[row]
             }
             return
         }
-        let facts = lane.eventTimes.span
-        let times = rows.times.span
+        Self.find(rows, lane, (length, lag, hop), reach, &lowers, &tops)
+    }
+
+    private static func find(
+        _ rows: borrowing SweepRows, _ lane: borrowing LaneSweep,
+        _ window: (length: Int64, lag: Int64, hop: Int64), _ reach: Int64,
+        _ lowers: inout [Int32], _ tops: inout [Int32]
+    ) {
+        let (length, lag, hop) = window
+        let (facts, times, ends) = (lane.eventTimes.span, rows.times.span, rows.ends.span)
+        var lowers = lowers.mutableSpan
+        var tops = tops.mutableSpan
         for entity in 0..<(rows.starts.count - 1) {
-            let stop = lane.starts[entity + 1]
-            var (lower, near) = (lane.starts[entity], lane.starts[entity])
+            let (start, stop) = (lane.starts[entity], lane.starts[entity + 1])
+            var (lower, near) = (start, start)
             for row in rows.starts[entity]..<rows.starts[entity + 1] {
                 let (nearEdge, isBeforeTime) = times[row].subtractingReportingOverflow(lag)
                 var (farEdge, isOpen) = nearEdge.subtractingReportingOverflow(length)
@@ -44,17 +58,54 @@ struct WindowBounds {
                         farEdge.flooredDivision(by: hop).remainder)
                 }
                 farEdge = isOpen ? .min : farEdge.subtractingClamped(-reach)
-                var top = rows.ends[row]
+                var top = Int(ends[row])
                 if isBeforeTime {
-                    top = lane.starts[entity]
+                    top = start
                 } else if lag != 0 {
                     let edge = nearEdge.subtractingClamped(-reach)
                     while near < stop, facts[near] < edge { near += 1 }
                     top = min(near, top)
                 }
-                while lower < stop, facts[lower] < farEdge { lower += 1 }
-                lowers.append(min(lower, top))
-                tops.append(top)
+                // Short windows begin near their end, long ones near where the last row's began.
+                let least = max(lower, top - factsBackward)
+                var first = top
+                while first > least, facts[first - 1] >= farEdge { first -= 1 }
+                if first > least {
+                    lower = first
+                } else {
+                    while lower < top, facts[lower] < farEdge { lower += 1 }
+                }
+                lowers[row] = Int32(truncatingIfNeeded: lower)
+                tops[row] = Int32(truncatingIfNeeded: top)
+            }
+        }
+    }
+
+    /// Forgets sums, which are those of one lane.
+    mutating func dropSums() { sums.removeAll(keepingCapacity: true) }
+
+    /// Finds the sums of all rows, if they are not found already.
+    /// - Parameter lane: plain, with sums of all its facts.
+    mutating func findSums(_ rows: borrowing SweepRows, _ lane: borrowing LaneSweep) {
+        if !sums.isEmpty { return }
+        let (allLowers, allTops) = (self.lowers, self.tops)
+        let (lowers, tops, settled) = (allLowers.span, allTops.span, rows.settled.span)
+        let words = lane.values.words.span
+        let count = rows.times.count
+        sums.append(addingCapacity: count) { sums in
+            for row in 0..<count {
+                let (lower, top) = (Int(lowers[row]), Int(tops[row]))
+                if settled[row] < tops[row] || lower == top {
+                    sums.append(0)
+                } else if top - lower == 1 {
+                    // Plus zero, as sums have no zero of the other sign.
+                    sums.append(Double(bitPattern: words[lower]) + 0)
+                } else if top - lower == 2 {
+                    sums.append(
+                        Double(bitPattern: words[lower]) + Double(bitPattern: words[lower + 1]) + 0)
+                } else {
+                    sums.append(lane.double(lane.sum(lower..<top)))
+                }
             }
         }
     }
@@ -65,6 +116,15 @@ struct WindowBounds {
         bounds.lowers = rows.map { lowers[Int($0)] }
         bounds.tops = rows.map { tops[Int($0)] }
         return bounds
+    }
+}
+
+extension Array where Element: FixedWidthInteger {
+    /// Makes the array as long as some rows, or longer, whatever is in it.
+    mutating func makeRoom(for rows: Int) {
+        if count >= rows { return }
+        // Some more, as the next partition is not much larger.
+        self = Array(repeating: 0, count: rows + Swift.min(rows, 1 << 16))
     }
 }
 

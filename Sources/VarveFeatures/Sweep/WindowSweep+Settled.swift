@@ -38,6 +38,10 @@ extension WindowSweep {
             each(range, rows, bounds, lane, &cells) { lower, top in
                 Int64(exactly: lane.sum(lower..<top)).map { UInt64(bitPattern: $0) }
             }
+        case .sum where !bounds.sums.isEmpty:
+            eachSum(range, rows, bounds, lane, &cells) { sum, _ in sum }
+        case .mean where !bounds.sums.isEmpty:
+            eachSum(range, rows, bounds, lane, &cells) { $0 / Double($1) }
         case .sum where lane.sumsFit:
             each(range, rows, bounds, lane, &cells) { lower, top in
                 let sum = lane.double(lane.sum(lower..<top))
@@ -63,7 +67,51 @@ extension WindowSweep {
     ) {
         Self.fill(
             &cells.words, &cells.statuses, &rest, range, rows, bounds, lane,
-            maxAge: isOfNone ? nil : maxAge, isOfNone: isOfNone, word)
+            maxAge: isOfNone ? nil : maxAge, isOfNone: isOfNone
+        ) { word($1, $2) }
+    }
+
+    /// Answers each row by a function of its window's sum and its facts, at least one. Without a
+    /// branch where windows are empty, as nobody can foresee that.
+    @inline(__always)
+    private mutating func eachSum(
+        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
+        _ lane: borrowing LaneSweep, _ cells: inout FeatureCells,
+        _ answer: (_ sum: Double, _ count: Int) -> Double
+    ) {
+        let sums = bounds.sums.span
+        if maxAge != nil {
+            return Self.fill(
+                &cells.words, &cells.statuses, &rest, range, rows, bounds, lane, maxAge: maxAge,
+                isOfNone: false
+            ) { row, lower, top in
+                sums[row].isFinite ? answer(sums[row], top - lower).bitPattern : nil
+            }
+        }
+        let (lowers, tops, settled) = (bounds.lowers.span, bounds.tops.span, rows.settled.span)
+        let (present, notFound) = (FeatureStatus.present.rawValue, FeatureStatus.notFound.rawValue)
+        Self.fill(&cells.words, &cells.statuses) { words, statuses in
+            for row in range {
+                let (count, sum) = (Int(tops[row] - lowers[row]), sums[row])
+                if settled[row] < tops[row] || !sum.isFinite {
+                    rest.append(Int32(truncatingIfNeeded: row))
+                    continue
+                }
+                // The sum of nothing is zero, and so is the word of a cell that is not there.
+                words[row] = answer(sum, max(count, 1)).bitPattern
+                statuses[row] = count > 0 ? present : notFound
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func fill(
+        _ words: inout [UInt64], _ statuses: inout [UInt8],
+        _ body: (inout MutableSpan<UInt64>, inout MutableSpan<UInt8>) -> Void
+    ) {
+        var words = words.mutableSpan
+        var statuses = statuses.mutableSpan
+        body(&words, &statuses)
     }
 
     @inline(__always)
@@ -71,24 +119,24 @@ extension WindowSweep {
         _ words: inout [UInt64], _ statuses: inout [UInt8], _ rest: inout [Int32],
         _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
         _ lane: borrowing LaneSweep, maxAge: Int64?, isOfNone: Bool,
-        _ word: (_ lower: Int, _ top: Int) -> UInt64?
+        _ word: (_ row: Int, _ lower: Int, _ top: Int) -> UInt64?
     ) {
         let (lowers, tops) = (bounds.lowers.span, bounds.tops.span)
         let (settled, times, events) = (rows.settled.span, rows.times.span, lane.eventTimes.span)
         var words = words.mutableSpan
         var statuses = statuses.mutableSpan
         for row in range {
-            let (lower, top) = (lowers[row], tops[row])
+            let (lower, top) = (Int(lowers[row]), Int(tops[row]))
             var status = FeatureStatus.present
             var answer: UInt64 = 0
-            if settled[row] < top {
+            if settled[row] < tops[row] {
                 rest.append(Int32(truncatingIfNeeded: row))
                 continue
             } else if lower == top, !isOfNone {
                 status = .notFound
             } else if let maxAge, isOlder(events[top - 1], than: maxAge, at: times[row]) {
                 status = .expired
-            } else if let found = word(lower, top) {
+            } else if let found = word(row, lower, top) {
                 answer = found
             } else {
                 rest.append(Int32(truncatingIfNeeded: row))
@@ -105,7 +153,7 @@ extension WindowSweep {
         _ count: Int
     ) -> Bool {
         var facts = 0
-        for row in range { facts += bounds.tops[row] - bounds.lowers[row] }
+        for row in range { facts += Int(bounds.tops[row] - bounds.lowers[row]) }
         return facts <= 4 * count
     }
 

@@ -76,9 +76,15 @@ struct WindowSweep {
         for row in rest {
             let row = Int(row)
             answer(
-                rows.times[row], lower: bounds.lowers[row], top: bounds.tops[row],
-                settled: rows.settled[row], &lane, categories, &cells, row)
+                rows.times[row], lower: Int(bounds.lowers[row]), top: Int(bounds.tops[row]),
+                settled: Int(rows.settled[row]), &lane, categories, &cells, row)
         }
+    }
+
+    /// Whether answers come from sums of doubles that several features may share.
+    var sharesSums: Bool {
+        if case .lastFacts = feature.window { return false }
+        return isSum && type == .float64 && categoryType == nil
     }
 
     private var isSum: Bool { feature.function == .sum || feature.function == .mean }

@@ -190,8 +190,9 @@ private struct EntityRunOutput {
 
     private mutating func write(_ rows: KeyedTable, _ ends: [Int]) throws {
         let nullable = Set(writer.stream.fields.filter(\.isNullable).map(\.name))
+        // Runs are there to be read fast, and can be made again.
         let options = ParquetFile.Options(
-            compression: .lz4Sparingly,
+            compression: .none,
             required: Set(rows.columns.map(\.name)).subtracting(nullable).union(writer.key),
             usesDifferences: true)
         let table = Table(columns: rows.columns, metadata: writer.stream.tableMetadata)

@@ -31,11 +31,11 @@ let trainingCommands = [
         let out = try invocation.required("out")
         let endings = [".csv", ".lz4", ".parquet", ".arrow", ".arrows", ".feather"]
         let isFile = spine == "-" || endings.contains { spine.hasSuffix($0) }
-        let body = isFile ? try readInput(spine) : []
         let memory = try invocation.size("memory")
+        ProcessMemory.useHugePages()
+        let body = isFile ? try readInput(spine) : []
         // Before any other thread exists: Ctrl-C then stops the build instead of the process.
         let signal = try TerminationSignal()
-        ProcessMemory.useHugePages()
         return try Session.with(invocation, needsFeatures: false) { session in
             let job = try session.json(
                 "POST", "/v1/training-sets",
