@@ -5,16 +5,17 @@ import VarveFormats
 /// order beside them.
 struct KeyedSpine: Sendable {
     let fields: [String]
+    /// Keys are numbered in order of hash, as entity runs have them.
+    let isByHash: Bool
     let keys: Once<KeyTable>
     let rows: Once<KeyedRows>
 
-    /// - Parameters:
-    ///   - isByHash: see `KeyTable.init`.
-    ///   - threads: that rows are ordered on.
+    /// - Parameter threads: that rows are ordered on.
     init(
         _ table: Table, _ fields: [String], timeColumn: String, isByHash: Bool, threads: Int
     ) {
         self.fields = fields
+        self.isByHash = isByHash
         let keys = Once {
             KeyTable(fields.compactMap { table[$0] }, rows: table.rowCount, isByHash: isByHash)
         }

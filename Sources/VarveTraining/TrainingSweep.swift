@@ -133,6 +133,7 @@ extension TrainingSweep {
         _ name: String, _ wanted: [ViewColumn], _ known: inout [KeyedSpine],
         _ spill: FactStore.Spill?, _ ways: inout Ways, _ result: inout Result
     ) throws {
+        let hasRuns = try offline.map { try !$0.runs(of: name).isEmpty } ?? false
         var views: [AskedView] = []
         for column in wanted {
             let view = definitions.views[column.view]
@@ -142,11 +143,13 @@ extension TrainingSweep {
             }
             let fields = view.entity.map(\.name)
             let keyed =
-                known.first { $0.fields == fields }
+                known.first { $0.fields == fields && ($0.isByHash || !hasRuns) }
                 ?? KeyedSpine(
-                    spine.table, fields, timeColumn: spine.timeColumn,
-                    isByHash: offline.map { !$0.runs.isEmpty } ?? false, threads: threads)
-            if !known.contains(where: { $0.fields == fields }) { known.append(keyed) }
+                    spine.table, fields, timeColumn: spine.timeColumn, isByHash: hasRuns,
+                    threads: threads)
+            if !known.contains(where: { $0.fields == fields && $0.isByHash == keyed.isByHash }) {
+                known.append(keyed)
+            }
             views.append(AskedView(view: view, columns: [column], keyed: keyed))
         }
         guard let first = views.first else { return }
@@ -246,7 +249,9 @@ extension TrainingSweep {
         }
         return try offline.reading(stream.name) { files in
             let sorted = try readers { view in
-                try files.run(for: view.view, stream).map { try offline.open($0) }
+                // A run may have been made since keys were numbered.
+                if !view.keyed.isByHash { return nil }
+                return try files.run(for: view.view, stream).map { try offline.open($0) }
             }
             guard let unreadable = unreadable(in: files, stream),
                 let pieces = try filePieces(

@@ -14,7 +14,7 @@ import VarveSystem
 ///     {"format": 1, "number": 7, "stream": "trades", "definition": "<digest>",
 ///      "key": ["account"], "columns": ["amount"], "end": 41003, "rows": 20114,
 ///      "files": [{"name": "run-7-0.parquet",
-///                 "groups": [{"rows": 20114, "first": "<16 hex digits>", "last": "..."}]}]}
+///                 "groups": "<rows> <least hash> <greatest hash>,<rows> ..."}]}
 ///
 /// A row group holds whole keys, unless a key alone is longer than one. Rows whose key has a null
 /// are left out: they are about no entity. The hash is `KeyTable.hashes`.
@@ -71,7 +71,9 @@ public struct EntityRun: Sendable, Equatable {
                     files.map { file in
                         .object([
                             .init("name", .string(file.name)),
-                            .init("groups", .array(file.groups.map(\.json))),
+                            .init(
+                                "groups",
+                                .string(file.groups.map(\.text).joined(separator: ","))),
                         ])
                     })),
         ])
@@ -97,7 +99,8 @@ public struct EntityRun: Sendable, Equatable {
             number: Int(clamping: number), stream: stream, definition: definition, key: key,
             columns: columns, end: Position(end))
         for file in files {
-            guard let name = file["name"]?.stringValue, let groups = file["groups"]?.arrayValue
+            guard let name = file["name"]?.stringValue,
+                let groups = file["groups"]?.stringValue?.split(separator: ",")
             else { return nil }
             let read = groups.compactMap { Group($0) }
             if read.count < groups.count { return nil }
@@ -126,20 +129,18 @@ public struct EntityRun: Sendable, Equatable {
 }
 
 extension EntityRun.Group {
-    fileprivate var json: JSON {
-        .object([
-            .init("rows", .integer(Int64(rows))),
-            .init("first", .string(Self.hex(hashes.lowerBound))),
-            .init("last", .string(Self.hex(hashes.upperBound))),
-        ])
+    /// Many of them are read whenever a training set is built: shorter than JSON.
+    fileprivate var text: String {
+        "\(rows) \(Self.hex(hashes.lowerBound)) \(Self.hex(hashes.upperBound))"
     }
 
-    fileprivate init?(_ json: JSON) {
-        guard let rows = json["rows"]?.integerValue, rows > 0,
-            let first = json["first"]?.stringValue.flatMap({ UInt64($0, radix: 16) }),
-            let last = json["last"]?.stringValue.flatMap({ UInt64($0, radix: 16) }), first <= last
+    fileprivate init?(_ text: Substring) {
+        let parts = text.split(separator: " ")
+        guard parts.count == 3, let rows = Int(parts[0]), rows > 0,
+            let first = UInt64(parts[1], radix: 16), let last = UInt64(parts[2], radix: 16),
+            first <= last
         else { return nil }
-        self.init(rows: Int(rows), hashes: first...last)
+        self.init(rows: rows, hashes: first...last)
     }
 
     private static func hex(_ word: UInt64) -> String {

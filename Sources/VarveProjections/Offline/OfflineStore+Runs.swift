@@ -55,13 +55,12 @@ extension OfflineStore {
         return "\(generation.directory("\(root)-by-entity"))/\(folder)/\(key.joined(separator: "+"))"
     }
 
-    /// The runs on disk that plans ask for.
-    static func runs(
-        of generation: Generation, _ definitions: Definitions, _ root: String,
-        _ files: any FileSystem
-    ) throws -> [EntityRun] {
-        try runPlans(definitions).compactMap { plan in
-            let directory = directory(plan.stream.name, plan.key, generation, root)
+    /// The runs of a stream that plans ask for; read from disk the first time.
+    func runs(of stream: String, _ state: inout State) throws -> [EntityRun] {
+        if let known = state.runs[stream] { return known }
+        let found = try Self.runPlans(state.definitions).compactMap { plan -> EntityRun? in
+            if plan.stream.name != stream { return nil }
+            let directory = Self.directory(stream, plan.key, state.generation, root)
             let path = "\(directory)/\(EntityRun.fileName)"
             do {
                 return try EntityRun.read(
@@ -70,6 +69,8 @@ extension OfflineStore {
                 return nil
             }
         }
+        state.runs[stream] = found
+        return found
     }
 
     /// A run whose files stay readable until the reader goes away. Call inside `reading`.
@@ -82,16 +83,16 @@ extension OfflineStore {
     /// What a run would hold for each stream and key that views have.
     public var runPlans: [RunPlan] { state.withLock { Self.runPlans($0.definitions) } }
 
-    /// The runs that there are.
-    public var runs: [EntityRun] { state.withLock { $0.runs } }
+    /// The runs of a stream that there are.
+    public func runs(of stream: String) throws -> [EntityRun] {
+        try state.withLock { try runs(of: stream, &$0) }
+    }
 
     /// How far runs go, for each stream and key that views have.
     public func runStates() throws -> [RunState] {
-        let (plans, tables, runs) = state.withLock {
-            (Self.runPlans($0.definitions), $0.tables, $0.runs)
-        }
+        let (plans, tables) = state.withLock { (Self.runPlans($0.definitions), $0.tables) }
         return try plans.map { plan in
-            let run = runs.first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
+            let run = try runs(of: plan.stream.name).first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
             let start = run?.end.value ?? 0
             var unsorted = 0
             for file in try tables.list(plan.stream.name) where file.positions.upperBound > start {
@@ -149,8 +150,8 @@ extension OfflineStore {
                 guard state.generation == generation else { return false }
                 try self.files.replace(
                     EntityRun.fileName, in: directory, with: Array(run.json.pretty.utf8))
-                state.runs.removeAll { $0.stream == run.stream && $0.key == run.key }
-                state.runs.append(run)
+                state.runs[run.stream, default: []].removeAll { $0.key == run.key }
+                state.runs[run.stream, default: []].append(run)
                 return true
             }
             if isCurrent { try removeFiles(in: directory, notOf: run) }

@@ -18,7 +18,8 @@ public final class OfflineStore: Projection {
         var position: Position
         /// Who reads files now: as long as there are any, none is merged away.
         var readers = 0
-        var runs: [EntityRun] = []
+        /// Those of each stream that somebody asked for, by its name.
+        var runs: [String: [EntityRun]] = [:]
     }
 
     public let name = "offline"
@@ -48,8 +49,7 @@ public final class OfflineStore: Projection {
         state = Monitor(
             State(
                 generation: generation, definitions: definitions, tables: tables,
-                position: position,
-                runs: try Self.runs(of: generation, definitions, root, files)))
+                position: position))
     }
 
     public var position: Position { state.withLock { $0.position } }
@@ -175,7 +175,7 @@ public final class OfflineStore: Projection {
                     Position($0.positions.lowerBound)..<Position($0.positions.upperBound)
                 },
                 end: state.position, unreadable: tables.unreadable[stream],
-                runs: state.runs.filter { $0.stream == stream && $0.end <= state.position })
+                runs: try runs(of: stream, &state).filter { $0.end <= state.position })
         }
         defer { state.withLock { $0.readers -= 1 } }
         return try body(files)
@@ -206,7 +206,7 @@ public final class OfflineStore: Projection {
                 state.generation = generation
                 state.definitions = definitions
                 state.tables = tables
-                state.runs = []
+                state.runs = [:]
             }
             return generation
         }
