@@ -49,6 +49,9 @@ public struct EntityRun: Sendable, Equatable {
 
     private static let format: Int64 = 1
     static let fileName = "RUN"
+    /// What the names of a run's files begin with.
+    static func prefix(_ number: Int) -> String { "run-\(number)" }
+    static func name(_ prefix: String, _ file: Int) -> String { "\(prefix)-\(file).parquet" }
 
     /// What it holds, without its files.
     public var summary: JSON {
@@ -79,7 +82,7 @@ public struct EntityRun: Sendable, Equatable {
 
     /// Reads what `json` wrote; nil for another format, which is made anew.
     static func read(_ json: JSON, in path: String) throws(SnapshotError) -> EntityRun? {
-        if let other = json["format"]?.integerValue, other != format { return nil }
+        if let found = json["format"]?.integerValue, found != format { return nil }
         guard let run = EntityRun(json) else {
             throw SnapshotError(path: path, reason: "it describes no run")
         }
@@ -87,23 +90,30 @@ public struct EntityRun: Sendable, Equatable {
     }
 
     private init?(_ json: JSON) {
-        guard json["format"] != nil, let number = json["number"]?.integerValue,
+        guard json["format"]?.integerValue != nil,
+            let number = json["number"]?.integerValue, (1..<Int64(Int32.max)).contains(number),
             let stream = json["stream"]?.stringValue,
             let definition = json["definition"]?.stringValue, let key = Self.names(json["key"]),
             let columns = Self.names(json["columns"]), let end = json["end"]?.integerValue,
-            let rows = json["rows"]?.integerValue, let files = json["files"]?.arrayValue
+            end >= 0, let rows = json["rows"]?.integerValue, let files = json["files"]?.arrayValue
         else { return nil }
         self.init(
-            number: Int(clamping: number), stream: stream, definition: definition, key: key,
+            number: Int(number), stream: stream, definition: definition, key: key,
             columns: columns, end: Position(end))
         for file in files {
-            guard let name = file["name"]?.stringValue, let groups = file["groups"]?.arrayValue
+            guard let name = file["name"]?.stringValue, let groups = file["groups"]?.arrayValue,
+                name == Self.name(Self.prefix(self.number), self.files.count)
             else { return nil }
             let read = groups.compactMap { Group($0) }
             if read.count < groups.count { return nil }
             self.files.append(FileOfRun(name: name, groups: read))
         }
         if Int64(rowCount) != rows { return nil }
+        // Parts are found by their hashes.
+        let hashes = self.files.flatMap(\.groups).map(\.hashes)
+        for (one, next) in zip(hashes, hashes.dropFirst()) where one.upperBound > next.lowerBound {
+            return nil
+        }
     }
 
     init(
@@ -135,7 +145,7 @@ extension EntityRun.Group {
     }
 
     fileprivate init?(_ json: JSON) {
-        guard let rows = json["rows"]?.integerValue, rows > 0,
+        guard let rows = json["rows"]?.integerValue, (1...Int64(Int32.max)).contains(rows),
             let first = json["first"]?.stringValue.flatMap({ UInt64($0, radix: 16) }),
             let last = json["last"]?.stringValue.flatMap({ UInt64($0, radix: 16) }), first <= last
         else { return nil }
@@ -195,10 +205,33 @@ public final class EntityRunReader: Sendable {
         self.run = run
         parts = run.parts
         groups = parts.flatMap(\.groups)
+        var types: [ColumnType?] = []
         self.files = try run.files.map { entry in
             let file = try files.open("\(directory)/\(entry.name)", .read)
             let tail = try file.parquetTail()
-            return (file, try ParquetLayout(tail: tail.raw, fileSize: try file.size()))
+            let size = try file.size()
+            let layout = try Self.reading(file) { () throws(ParquetError) in
+                try ParquetLayout(tail: tail.raw, fileSize: size)
+            }
+            guard layout.groupRows == entry.groups.map({ Int64($0.rows) }),
+                run.has(layout.columns), types.isEmpty || types == layout.columns.map(\.type)
+            else {
+                throw SnapshotError(
+                    path: file.path, reason: "it has other columns or rows than its run")
+            }
+            types = layout.columns.map(\.type)
+            return (file, layout)
+        }
+    }
+
+    /// Says which file a mistake is in.
+    private static func reading<Result>(
+        _ file: any File, _ body: () throws(ParquetError) -> Result
+    ) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            throw SnapshotError(path: file.path, reason: "\(error)")
         }
     }
 
@@ -225,11 +258,11 @@ public final class EntityRunReader: Sendable {
         return table ?? Table()
     }
 
-    /// A part has keys that its hashes say are elsewhere.
+    /// A part has keys that its hashes say are elsewhere, or columns that its stream has not.
     public func disorder(ofPart part: Int) -> any Error {
         SnapshotError(
             path: files[parts[part].groups[0].file].file.path,
-            reason: "a key is not where its hash says")
+            reason: "it has other columns than its stream, or a key that is elsewhere by its hash")
     }
 
     /// Row groups, which may have keys in common.
@@ -248,12 +281,25 @@ public final class EntityRunReader: Sendable {
         } catch let error as ParquetError {
             throw SnapshotError(path: file.path, reason: "\(error)")
         }
-        let expected = run.files[place.file].groups[place.group].rows
-        guard table.rowCount == expected else {
+        // `init` saw that the rows are as many as the run says.
+        let group = run.files[place.file].groups[place.group]
+        let keys = run.key.compactMap { table[$0]?.taking([0, Int32(group.rows - 1)]) }
+        guard keys.count == run.key.count else { return table }
+        let ends = KeyTable.hashes(keys, rows: 2)
+        guard ends == [group.hashes.lowerBound, group.hashes.upperBound] else {
             throw SnapshotError(
                 path: file.path,
-                reason: "row group \(place.group) has \(table.rowCount) rows, expected \(expected)")
+                reason: "row group \(place.group) begins or ends with another key than its run says")
         }
         return table
+    }
+}
+
+extension EntityRun {
+    /// Whether columns are those of its files.
+    fileprivate func has(_ found: [(name: String, type: ColumnType?)]) -> Bool {
+        let own = StreamTable.ownTypes
+        return found.map(\.name) == key + columns + KeyedTable.ownColumns
+            && found.allSatisfy { $0.type != nil && own[$0.name] ?? $0.type == $0.type }
     }
 }
