@@ -19,6 +19,8 @@ struct ViewReader: Sendable {
         _ view: ViewDefinition, _ stream: StreamDefinition, _ features: [Int], _ keyed: KeyedSpine,
         _ run: EntityRunReader?, keepsFacts: Bool, partitionsMax: Int
     ) {
+        // One that was made after the keys were numbered comes too late.
+        let run = keyed.isByHash ? run : nil
         isLookedUp =
             run == nil && keepsFacts && PartitionSweep.areNewestValues(features, of: view, stream)
         reader = FactReader(view, stream, keepsOrder: isLookedUp)

@@ -23,6 +23,37 @@ import VarveBytes
         #expect(numbers.numbers(of: asked) == asked.map { Int32(known.firstIndex(of: $0) ?? -1) })
     }
 
+    @Test(arguments: [0, 1, 2, 300, 2000])
+    func `words that are numbered anew are found by their new numbers`(count: Int) {
+        var random = XorShift(seed: count)
+        let words = (0..<count).map { UInt64($0) << [0, 30][$0 % 2] | UInt64($0) }
+        var numbers = WordNumbers()
+        _ = numbers.add(words, limit: .max)
+        // By descending word, then as chance has it.
+        let orders = [
+            (0..<count).sorted { words[$0] > words[$1] },
+            (0..<count).map { (random.next(), $0) }.sorted { $0 < $1 }.map(\.1),
+        ]
+        var expected = words
+        for order in orders {
+            numbers.renumber(order.map { Int32($0) })
+            expected = order.map { expected[$0] }
+            #expect(numbers.words == expected)
+            #expect(numbers.numbers(of: expected) == (0..<count).map { Int32($0) })
+            #expect(numbers.numbers(of: [UInt64.max]) == [-1])
+        }
+        // New words come after them.
+        #expect(numbers.add([.max] + expected, limit: .max) == [Int32(count)] + (0..<count).map { Int32($0) })
+    }
+
+    @Test func `numbers of other words stop the program`() async {
+        await #expect(processExitsWith: .failure) {
+            var numbers = WordNumbers()
+            _ = numbers.add([1, 2], limit: 2)
+            numbers.renumber([0])
+        }
+    }
+
     @Test func `a limit is kept to the word`() {
         let words = (0..<700).map { UInt64($0 % 300) }
         var numbers = WordNumbers()

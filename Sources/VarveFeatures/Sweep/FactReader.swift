@@ -51,6 +51,13 @@ public struct FactReader: Sendable {
             })
     }
 
+    /// Whether a lane's values are found row by row, be it without reading a field.
+    var isComputing: Bool {
+        zip(plan.lanes, sources).contains { lane, source in
+            if case .computed = source { true } else { lane.filter != nil }
+        }
+    }
+
     /// The fields of the stream that are looked at.
     public var fields: Set<String> {
         var slots = Set(evaluated).union(plan.keySlots)

@@ -49,16 +49,20 @@ extension FactReader {
     /// The facts in a stretch of an entity run: rows that lie key by key, each key's in order of
     /// (event time, position).
     /// - Parameter entities: those of the partition, by number.
-    /// - Returns: nil when a key of them lies outside.
+    /// - Returns: nil when a key of them lies outside, or columns are missing or of other types.
     public func sorted(
         _ source: Records, _ keys: KeyTable, _ entities: Range<Int>
     ) -> SortedFacts? {
         let table = source.table
         let columns = stream.fields.map { table[$0.name] }
         let keyColumns = plan.keySlots.compactMap { columns[$0] }
-        guard keyColumns.count == plan.keySlots.count, let events = table["_event_time"],
-            let knowns = table["_known_time"]
-        else { preconditionFailure("an entity run without keys or times") }
+        guard keyColumns.count == plan.keySlots.count,
+            let events = table["_event_time"], events.type == .timestamp,
+            let knowns = table["_known_time"], knowns.type == .timestamp,
+            zip(stream.fields, columns).allSatisfy({ field, column in
+                column.map { $0.type == field.type.columnType } ?? !fields.contains(field.name)
+            })
+        else { return nil }
         let groups = keys.groups(keyColumns, rows: table.rowCount)
         var (last, isOrdered) = (Int32(-1), true)
         for number in groups.numbers where number >= 0 {
@@ -70,7 +74,7 @@ extension FactReader {
         var values = Array(repeating: Value.null, count: stream.fields.count)
         let areLeftOut = plan.filter != nil || source.basis != nil || source.start != nil
         var numbers: [Int32] = []
-        if areLeftOut || !evaluated.isEmpty {
+        if areLeftOut || isComputing {
             for (group, number) in groups.numbers.enumerated() {
                 numbers += repeatElement(
                     number, count: groups.starts[group + 1] - groups.starts[group])

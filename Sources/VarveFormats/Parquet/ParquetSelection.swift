@@ -15,6 +15,14 @@ public struct ParquetLayout: Sendable {
         schema = try ParquetSchema(metadata.schema, zonelessTimesAreUTC: false)
         fileSize = size
     }
+
+    /// The columns, each with its type; nil for what Varve has none for.
+    public var columns: [(name: String, type: ColumnType?)] {
+        schema.leaves.map { ($0.name, try? $0.leaf.get().columnType) }
+    }
+
+    /// The rows of each row group.
+    public var groupRows: [Int64] { metadata.rowGroups.map(\.rowCount) }
 }
 
 /// Some columns of a Parquet file, for readers that fetch their pages and nothing else.

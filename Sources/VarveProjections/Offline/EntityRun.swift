@@ -49,6 +49,9 @@ public struct EntityRun: Sendable, Equatable {
 
     private static let format: Int64 = 1
     static let fileName = "RUN"
+    /// What the names of a run's files begin with.
+    static func prefix(_ number: Int) -> String { "run-\(number)" }
+    static func name(_ prefix: String, _ file: Int) -> String { "\(prefix)-\(file).parquet" }
 
     /// What it holds, without its files.
     public var summary: JSON {
@@ -81,7 +84,7 @@ public struct EntityRun: Sendable, Equatable {
 
     /// Reads what `json` wrote; nil for another format, which is made anew.
     static func read(_ json: JSON, in path: String) throws(SnapshotError) -> EntityRun? {
-        if let other = json["format"]?.integerValue, other != format { return nil }
+        if let found = json["format"]?.integerValue, found != format { return nil }
         guard let run = EntityRun(json) else {
             throw SnapshotError(path: path, reason: "it describes no run")
         }
@@ -89,17 +92,19 @@ public struct EntityRun: Sendable, Equatable {
     }
 
     private init?(_ json: JSON) {
-        guard json["format"] != nil, let number = json["number"]?.integerValue,
+        guard json["format"]?.integerValue != nil,
+            let number = json["number"]?.integerValue, (1..<Int64(Int32.max)).contains(number),
             let stream = json["stream"]?.stringValue,
             let definition = json["definition"]?.stringValue, let key = Self.names(json["key"]),
             let columns = Self.names(json["columns"]), let end = json["end"]?.integerValue,
-            let rows = json["rows"]?.integerValue, let files = json["files"]?.arrayValue
+            end >= 0, let rows = json["rows"]?.integerValue, let files = json["files"]?.arrayValue
         else { return nil }
         self.init(
-            number: Int(clamping: number), stream: stream, definition: definition, key: key,
+            number: Int(number), stream: stream, definition: definition, key: key,
             columns: columns, end: Position(end))
         for file in files {
             guard let name = file["name"]?.stringValue,
+                name == Self.name(Self.prefix(self.number), self.files.count),
                 let groups = file["groups"]?.stringValue?.split(separator: ",")
             else { return nil }
             let read = groups.compactMap { Group($0) }
@@ -107,6 +112,11 @@ public struct EntityRun: Sendable, Equatable {
             self.files.append(FileOfRun(name: name, groups: read))
         }
         if Int64(rowCount) != rows { return nil }
+        // Parts are found by their hashes.
+        let hashes = self.files.flatMap(\.groups).map(\.hashes)
+        for (one, next) in zip(hashes, hashes.dropFirst()) where one.upperBound > next.lowerBound {
+            return nil
+        }
     }
 
     init(
@@ -136,7 +146,7 @@ extension EntityRun.Group {
 
     fileprivate init?(_ text: Substring) {
         let parts = text.split(separator: " ")
-        guard parts.count == 3, let rows = Int(parts[0]), rows > 0,
+        guard parts.count == 3, let rows = Int(parts[0]), (1...Int(Int32.max)).contains(rows),
             let first = UInt64(parts[1], radix: 16), let last = UInt64(parts[2], radix: 16),
             first <= last
         else { return nil }
@@ -196,10 +206,33 @@ public final class EntityRunReader: Sendable {
         self.run = run
         parts = run.parts
         groups = parts.flatMap(\.groups)
+        var types: [ColumnType?] = []
         self.files = try run.files.map { entry in
             let file = try files.open("\(directory)/\(entry.name)", .read)
             let tail = try file.parquetTail()
-            return (file, try ParquetLayout(tail: tail.raw, fileSize: try file.size()))
+            let size = try file.size()
+            let layout = try Self.reading(file) { () throws(ParquetError) in
+                try ParquetLayout(tail: tail.raw, fileSize: size)
+            }
+            guard layout.groupRows == entry.groups.map({ Int64($0.rows) }),
+                run.has(layout.columns), types.isEmpty || types == layout.columns.map(\.type)
+            else {
+                throw SnapshotError(
+                    path: file.path, reason: "it has other columns or rows than its run")
+            }
+            types = layout.columns.map(\.type)
+            return (file, layout)
+        }
+    }
+
+    /// Says which file a mistake is in.
+    private static func reading<Result>(
+        _ file: any File, _ body: () throws(ParquetError) -> Result
+    ) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            throw SnapshotError(path: file.path, reason: "\(error)")
         }
     }
 
@@ -226,11 +259,11 @@ public final class EntityRunReader: Sendable {
         return table ?? Table()
     }
 
-    /// A part has keys that its hashes say are elsewhere.
+    /// A part has keys that its hashes say are elsewhere, or columns that its stream has not.
     public func disorder(ofPart part: Int) -> any Error {
         SnapshotError(
             path: files[parts[part].groups[0].file].file.path,
-            reason: "a key is not where its hash says")
+            reason: "it has other columns than its stream, or a key that is elsewhere by its hash")
     }
 
     /// Row groups, which may have keys in common.
@@ -249,12 +282,25 @@ public final class EntityRunReader: Sendable {
         } catch let error as ParquetError {
             throw SnapshotError(path: file.path, reason: "\(error)")
         }
-        let expected = run.files[place.file].groups[place.group].rows
-        guard table.rowCount == expected else {
+        // `init` saw that the rows are as many as the run says.
+        let group = run.files[place.file].groups[place.group]
+        let keys = run.key.compactMap { table[$0]?.taking([0, Int32(group.rows - 1)]) }
+        guard keys.count == run.key.count else { return table }
+        let ends = KeyTable.hashes(keys, rows: 2)
+        guard ends == [group.hashes.lowerBound, group.hashes.upperBound] else {
             throw SnapshotError(
                 path: file.path,
-                reason: "row group \(place.group) has \(table.rowCount) rows, expected \(expected)")
+                reason: "row group \(place.group) begins or ends with another key than its run says")
         }
         return table
+    }
+}
+
+extension EntityRun {
+    /// Whether columns are those of its files.
+    fileprivate func has(_ found: [(name: String, type: ColumnType?)]) -> Bool {
+        let own = StreamTable.ownTypes
+        return found.map(\.name) == key + columns + KeyedTable.ownColumns
+            && found.allSatisfy { $0.type != nil && own[$0.name] ?? $0.type == $0.type }
     }
 }

@@ -34,9 +34,7 @@ struct EntityRunWriter {
     private var types: [Column] {
         let fields = (key + columns).compactMap { name in stream.fields.first { $0.name == name } }
         return fields.map { Column(name: $0.name, type: $0.type.columnType) }
-            + KeyedTable.ownColumns.map {
-                Column(name: $0, type: $0 == StreamTable.positionColumn ? .int64 : .timestamp)
-            }
+            + KeyedTable.ownColumns.map { Column(name: $0, type: StreamTable.ownTypes[$0] ?? .int64) }
     }
 
     /// Writes the run's files.
@@ -51,7 +49,7 @@ struct EntityRunWriter {
         var newest = KeyedTable(like: types)
         for table in tables {
             let rows = KeyedTable(
-                columns(of: try table()), width: key.count, from: old?.end.value ?? 0)
+                try columns(of: try table()), width: key.count, from: old?.end.value ?? 0)
             newest.append(rows)
             try progress(rows.count)
             if newest.count < sizes.rowsPerFile { continue }
@@ -60,20 +58,39 @@ struct EntityRunWriter {
         }
         var sources = try ((old.map { [$0] } ?? []) + drafts).map { try Source($0, self) }
         if newest.count > 0 { sources.append(Source(newest.sorted())) }
-        return try merge(sources, EntityRunOutput(self, prefix: "run-\(number)", end: end))
+        return try merge(sources, EntityRunOutput(self, prefix: prefix, end: end))
     }
+
+    /// Removes what `write` made, of which nothing counts.
+    func removeFiles() throws {
+        for name in try files.list(directory)
+        where name.hasPrefix("\(prefix)-") || name.hasPrefix(Self.draftPrefix) {
+            try files.remove("\(directory)/\(name)")
+        }
+    }
+
+    private static let draftPrefix = "draft-"
+    private var prefix: String { EntityRun.prefix(number) }
 
     /// Writes rows to a run of their own, which is in nobody's way.
     private func draft(_ rows: KeyedTable, _ number: Int) throws -> EntityRunReader {
-        let output = EntityRunOutput(self, prefix: "draft-\(number)", end: Position(0))
+        let output = EntityRunOutput(self, prefix: "\(Self.draftPrefix)\(number)", end: Position(0))
         let run = try merge([Source(rows)], output)
         return try EntityRunReader(run, in: directory, files)
     }
 
     /// The run's columns of a table, of nulls where an older definition had no such field.
-    fileprivate func columns(of table: Table) -> [Column] {
-        types.map { column in
-            if let found = table[column.name] { return found }
+    fileprivate func columns(of table: Table) throws -> [Column] {
+        try types.map { column in
+            if let found = table[column.name] {
+                guard found.type == column.type else {
+                    throw SnapshotError(
+                        path: directory,
+                        reason: "\(stream.name).\(column.name) is of type \(found.type.rawValue) in a "
+                            + "file, expected \(column.type.rawValue)")
+                }
+                return found
+            }
             var nulls = column
             for _ in 0..<table.rowCount { nulls.appendNull() }
             return nulls
@@ -104,7 +121,7 @@ struct EntityRunWriter {
             while rows.count == 0, let reader, let writer, next < reader.groupCount {
                 let table = try reader.table(ofGroup: next, columns: Set(writer.types.map(\.name)))
                 rows = KeyedTable(
-                    writer.columns(of: table), width: writer.key.count, from: Int64.min)
+                    try writer.columns(of: table), width: writer.key.count, from: Int64.min)
                 next += 1
             }
         }
@@ -196,7 +213,7 @@ private struct EntityRunOutput {
             required: Set(rows.columns.map(\.name)).subtracting(nullable).union(writer.key),
             usesDifferences: true)
         let table = Table(columns: rows.columns, metadata: writer.stream.tableMetadata)
-        let name = "\(prefix)-\(run.files.count).parquet"
+        let name = EntityRun.name(prefix, run.files.count)
         var bytes: [UInt8] = []
         ParquetFile.encode(table, options, groupEnds: ends) { bytes += $0 }
         try writer.files.replace(name, in: writer.directory, with: bytes)

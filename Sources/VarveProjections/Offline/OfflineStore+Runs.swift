@@ -55,7 +55,8 @@ extension OfflineStore {
         return "\(generation.directory("\(root)-by-entity"))/\(folder)/\(key.joined(separator: "+"))"
     }
 
-    /// The runs of a stream that plans ask for; read from disk the first time.
+    /// The runs of a stream that plans ask for; read from disk the first time. One that
+    /// lost a file counts for nothing: it is made anew.
     func runs(of stream: String, _ state: inout State) throws -> [EntityRun] {
         if let known = state.runs[stream] { return known }
         let found = try Self.runPlans(state.definitions).compactMap { plan -> EntityRun? in
@@ -63,8 +64,12 @@ extension OfflineStore {
             let directory = Self.directory(stream, plan.key, state.generation, root)
             let path = "\(directory)/\(EntityRun.fileName)"
             do {
-                return try EntityRun.read(
+                let run = try EntityRun.read(
                     try SnapshotError.json(try files.contents(of: path), in: path), in: path)
+                let names = Set(try files.list(directory))
+                return run.flatMap { run in
+                    run.files.allSatisfy { names.contains($0.name) } ? run : nil
+                }
             } catch let error as SystemError where error.isNotFound {
                 return nil
             }
@@ -126,7 +131,14 @@ extension OfflineStore {
         let generation = state.withLock { $0.generation }
         let directory = Self.directory(plan.stream.name, plan.key, generation, root)
         return try reading(plan.stream.name) { files -> EntityRun? in
-            let known = files.runs.first { $0.key == plan.key }
+            let (isCurrent, known) = try state.withLock { state in
+                (
+                    state.generation == generation,
+                    try runs(of: plan.stream.name, &state).first { $0.key == plan.key }
+                )
+            }
+            // A store that reads its log again has a run of more than its files.
+            guard isCurrent, known.map({ $0.end <= files.end }) ?? true else { return nil }
             try removeFiles(in: directory, notOf: known)
             let old = known.flatMap {
                 $0.serves(plan.stream, plan.key, Set(plan.columns)) ? $0 : nil
@@ -142,20 +154,37 @@ extension OfflineStore {
                 stream: plan.stream, key: plan.key, columns: plan.columns,
                 number: (known?.number ?? 0) + 1, directory: directory, files: self.files,
                 sizes: sizes, progress: progress)
-            let run = try writer.write(
-                old.map { try EntityRunReader($0, in: directory, self.files) },
-                newer.map { index in { try self.table(files.paths[index], columns: columns) } },
-                end: files.end)
-            let isCurrent = try state.withLock { state in
-                guard state.generation == generation else { return false }
-                try self.files.replace(
-                    EntityRun.fileName, in: directory, with: Array(run.json.pretty.utf8))
-                state.runs[run.stream, default: []].removeAll { $0.key == run.key }
-                state.runs[run.stream, default: []].append(run)
-                return true
+            do {
+                let run = try writer.write(
+                    old.map { try EntityRunReader($0, in: directory, self.files) },
+                    newer.map { index in { try self.table(files.paths[index], columns: columns) } },
+                    end: files.end)
+                if try put(run, in: directory, of: generation) {
+                    try removeFiles(in: directory, notOf: run)
+                    return run
+                }
+            } catch {
+                // They may take what room there was left on the disk.
+                try? writer.removeFiles()
+                throw error
             }
-            if isCurrent { try removeFiles(in: directory, notOf: run) }
-            return isCurrent ? run : nil
+            try writer.removeFiles()
+            return nil
+        }
+    }
+
+    /// Lets a run take the place of the one before it.
+    /// - Returns: false when another generation is live, which knows nothing of the run.
+    private func put(
+        _ run: EntityRun, in directory: String, of generation: Generation
+    ) throws -> Bool {
+        try state.withLock { state in
+            guard state.generation == generation else { return false }
+            try files.replace(
+                EntityRun.fileName, in: directory, with: Array(run.json.pretty.utf8))
+            state.runs[run.stream, default: []].removeAll { $0.key == run.key }
+            state.runs[run.stream, default: []].append(run)
+            return true
         }
     }
 
@@ -170,7 +199,12 @@ extension OfflineStore {
             if error.isNotFound { return }
             throw error
         }
-        let kept = Set(run?.files.map(\.name) ?? []).union(run == nil ? [] : [EntityRun.fileName])
+        // What nobody knows goes first, lest it name files that are gone.
+        if run == nil, names.contains(EntityRun.fileName) {
+            try files.remove("\(directory)/\(EntityRun.fileName)")
+            try files.syncDirectory(directory)
+        }
+        let kept = Set(run?.files.map(\.name) ?? []).union([EntityRun.fileName])
         for name in names where !kept.contains(name) { try files.remove("\(directory)/\(name)") }
     }
 }

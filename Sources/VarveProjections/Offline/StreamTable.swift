@@ -23,6 +23,10 @@ struct StreamTable {
 
     static let positionColumn = "_position"
     static let timeColumns = ["_event_time", "_ingest_time", "_known_time"]
+    static let ownTypes: [String: ColumnType] = [
+        "_event_time": .timestamp, "_ingest_time": .timestamp, "_known_time": .timestamp,
+        positionColumn: .int64,
+    ]
     /// Columns that no field of the stream is.
     static let ownColumns = Set(timeColumns + [positionColumn])
     private static let microsecondsPerDay: Int64 = 86_400_000_000
