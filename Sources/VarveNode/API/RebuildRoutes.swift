@@ -43,7 +43,15 @@ extension NodeAPI {
                 "POST", "/v1/optimize",
                 "Sorts the offline store's newer rows by entity, for training sets to read"
             ) { _ in
-                .json(["runs": .array(try node.optimize().map(\.summary))])
+                let runs = try node.optimize().map { run in
+                    JSON.object([
+                        .init("stream", .string(run.stream)),
+                        .init("key", .array(run.key.map { .string($0) })),
+                        .init("rows", .integer(Int64(run.rowCount))),
+                        .init("end", position(run.end, node)),
+                    ])
+                }
+                return .json(["runs": .array(runs)])
             },
         ]
     }

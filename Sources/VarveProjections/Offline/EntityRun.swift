@@ -33,7 +33,7 @@ public struct EntityRun: Sendable, Equatable {
 
     /// From 1; each run of a stream and key has another, and so have its files.
     let number: Int
-    let stream: String
+    public let stream: String
     /// The digest of the definition that read the rows.
     let definition: String
     /// The fields of the key.
@@ -52,14 +52,6 @@ public struct EntityRun: Sendable, Equatable {
     /// What the names of a run's files begin with.
     static func prefix(_ number: Int) -> String { "run-\(number)" }
     static func name(_ prefix: String, _ file: Int) -> String { "\(prefix)-\(file).parquet" }
-
-    /// What it holds, without its files.
-    public var summary: JSON {
-        .object([
-            .init("stream", .string(stream)), .init("key", .array(key.map { .string($0) })),
-            .init("rows", .integer(Int64(rowCount))), .init("end", .integer(end.value)),
-        ])
-    }
 
     var json: JSON {
         .object([

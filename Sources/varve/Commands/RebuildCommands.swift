@@ -1,4 +1,5 @@
 import VarveFormats
+import VarveSystem
 
 /// New generations of projections.
 let rebuildCommands = [
@@ -39,7 +40,8 @@ let rebuildCommands = [
         "optimize", "Sorts the offline store by entity, so that training sets take less time",
         example: "varve optimize"
     ) { invocation in
-        try Session.with(invocation) { session in
+        ProcessMemory.useHugePages()
+        return try Session.with(invocation, needsFeatures: false) { session in
             let json = try session.json("POST", "/v1/optimize")
             if invocation.wantsJSON {
                 show(json.pretty)

@@ -540,6 +540,21 @@ class Rebuild:
 
 
 @dataclass(frozen=True, slots=True)
+class EntityRun:
+    """Rows of the offline store in order of entity and time, all below the position `end`."""
+
+    stream: str
+    key: tuple[str, ...]
+    rows: int
+    end: Position
+
+    @staticmethod
+    def from_json(json: Mapping[str, Any]) -> EntityRun:
+        """Reads a node's answer."""
+        return EntityRun(json["stream"], tuple(json["key"]), json["rows"], Position(json["end"]))
+
+
+@dataclass(frozen=True, slots=True)
 class StreamStatus:
     """A stream and its number of records; `declared` is None where it was not asked for."""
 
