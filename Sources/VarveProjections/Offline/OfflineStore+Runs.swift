@@ -83,17 +83,19 @@ extension OfflineStore {
             run, in: Self.directory(run.stream, run.key, generation, root), files)
     }
 
-    /// What a run would hold for each stream and key that views have.
-    public var runPlans: [RunPlan] { state.withLock { Self.runPlans($0.definitions) } }
+    /// What a run would hold for each stream and key that views have. Training sets are built with
+    /// the definitions in force, whatever those of the generation are.
+    public var runPlans: [RunPlan] {
+        get throws { Self.runPlans(try catalog.catalog.definitions()) }
+    }
 
     /// The runs that there are.
     public var runs: [EntityRun] { state.withLock { $0.runs } }
 
     /// How far runs go, for each stream and key that views have.
     public func runStates() throws -> [RunState] {
-        let (plans, tables, runs) = state.withLock {
-            (Self.runPlans($0.definitions), $0.tables, $0.runs)
-        }
+        let plans = try runPlans
+        let (tables, runs) = state.withLock { ($0.tables, $0.runs) }
         return try plans.map { plan in
             let run = runs.first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
             let start = run?.end.value ?? 0

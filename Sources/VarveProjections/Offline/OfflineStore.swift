@@ -22,7 +22,7 @@ public final class OfflineStore: Projection {
     }
 
     public let name = "offline"
-    private let catalog: CatalogProjection
+    let catalog: CatalogProjection
     private let log: Log
     let root: String
     let files: any FileSystem
@@ -49,7 +49,8 @@ public final class OfflineStore: Projection {
             State(
                 generation: generation, definitions: definitions, tables: tables,
                 position: position,
-                runs: try Self.runs(of: generation, definitions, root, files)))
+                runs: try Self.runs(
+                    of: generation, catalog.catalog.definitions(), root, files)))
     }
 
     public var position: Position { state.withLock { $0.position } }
