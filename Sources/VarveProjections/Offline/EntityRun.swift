@@ -146,10 +146,15 @@ extension EntityRun.Group {
 
     fileprivate init?(_ json: JSON) {
         guard let rows = json["rows"]?.integerValue, (1...Int64(Int32.max)).contains(rows),
-            let first = json["first"]?.stringValue.flatMap({ UInt64($0, radix: 16) }),
-            let last = json["last"]?.stringValue.flatMap({ UInt64($0, radix: 16) }), first <= last
+            let first = Self.word(json["first"]), let last = Self.word(json["last"]), first <= last
         else { return nil }
         self.init(rows: Int(rows), hashes: first...last)
+    }
+
+    private static func word(_ json: JSON?) -> UInt64? {
+        guard let text = json?.stringValue, let word = UInt64(text, radix: 16), hex(word) == text
+        else { return nil }
+        return word
     }
 
     private static func hex(_ word: UInt64) -> String {
