@@ -11,7 +11,7 @@ public struct KeyPartitions: Sendable {
     /// - Parameter max: how many there are at most.
     public init(_ keys: KeyTable, max: Int) {
         var shift = 0
-        while keys.count >> shift > max { shift += 1 }
+        while (keys.count - 1) >> shift >= max { shift += 1 }
         let count = ((keys.count - 1) >> shift) + 1
         starts = (0..<count).map { $0 << shift } + [keys.count]
         self.shift = shift

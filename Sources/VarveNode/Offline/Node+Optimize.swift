@@ -15,7 +15,7 @@ extension Node {
         let offline = offline
         return try optimizing.withLock { _ in
             let states = try isDue.map { try offline.runStates().filter($0) }
-            let plans = states?.map(\.plan) ?? offline.runPlans
+            let plans = try states?.map(\.plan) ?? offline.runPlans
             return try plans.compactMap { try offline.sortByEntity($0, progress: progress) }
         }
     }

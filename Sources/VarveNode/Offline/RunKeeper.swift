@@ -9,15 +9,19 @@ final class RunKeeper: Sendable {
     private let thread: WorkerThread
 
     /// Fewer rows are read as fast as they are.
-    private static let rowsMin = 65_536
+    static let rowsMin = 65_536
     private static let (shareOfBusy, shareOfIdle) = (2, 16)
 
     private struct Stopped: Error {}
 
     /// - Parameters:
     ///   - interval: between two looks.
+    ///   - rowsMin: fewer new rows are left as they are.
     ///   - report: told why it could not be done.
-    init(_ node: Node, every interval: Duration, report: @escaping @Sendable (String) -> Void) {
+    init(
+        _ node: Node, every interval: Duration, rowsMin: Int = rowsMin,
+        report: @escaping @Sendable (String) -> Void
+    ) {
         let isStopping = isStopping
         thread = WorkerThread(name: "runs") {
             var known: Position?
@@ -28,7 +32,7 @@ final class RunKeeper: Sendable {
                 var last = ContinuousClock.now
                 do {
                     _ = try node.optimize { state in
-                        state.unsorted >= max(Self.rowsMin, state.sorted / share)
+                        state.unsorted >= max(rowsMin, state.sorted / share)
                     } progress: { _ in
                         // Half of the time is left to others.
                         let worked = last.duration(to: .now)

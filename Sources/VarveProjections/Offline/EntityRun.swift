@@ -139,10 +139,14 @@ extension EntityRun.Group {
     fileprivate init?(_ text: Substring) {
         let parts = text.split(separator: " ")
         guard parts.count == 3, let rows = Int(parts[0]), (1...Int(Int32.max)).contains(rows),
-            let first = UInt64(parts[1], radix: 16), let last = UInt64(parts[2], radix: 16),
-            first <= last
+            let first = Self.word(parts[1]), let last = Self.word(parts[2]), first <= last
         else { return nil }
         self.init(rows: rows, hashes: first...last)
+    }
+
+    private static func word(_ text: Substring) -> UInt64? {
+        guard let word = UInt64(text, radix: 16), hex(word) == text else { return nil }
+        return word
     }
 
     private static func hex(_ word: UInt64) -> String {

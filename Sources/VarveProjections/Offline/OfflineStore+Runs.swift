@@ -49,33 +49,44 @@ extension OfflineStore {
     }
 
     private static func directory(
-        _ stream: String, _ key: [String], _ generation: Generation, _ root: String
+        of stream: String, _ generation: Generation, _ root: String
     ) -> String {
-        let folder = TableDirectory.folder(stream)
-        return "\(generation.directory("\(root)-by-entity"))/\(folder)/\(key.joined(separator: "+"))"
+        "\(generation.directory("\(root)-by-entity"))/\(TableDirectory.folder(stream))"
     }
 
-    /// The runs of a stream that plans ask for; read from disk the first time. One that
-    /// lost a file counts for nothing: it is made anew.
+    private static func directory(
+        _ stream: String, _ key: [String], _ generation: Generation, _ root: String
+    ) -> String {
+        "\(directory(of: stream, generation, root))/\(key.joined(separator: "+"))"
+    }
+
+    /// The runs of a stream, read from disk the first time. One that lost a file counts for nothing:
+    /// it is made anew.
     func runs(of stream: String, _ state: inout State) throws -> [EntityRun] {
         if let known = state.runs[stream] { return known }
-        let found = try Self.runPlans(state.definitions).compactMap { plan -> EntityRun? in
-            if plan.stream.name != stream { return nil }
-            let directory = Self.directory(stream, plan.key, state.generation, root)
-            let path = "\(directory)/\(EntityRun.fileName)"
-            do {
-                let run = try EntityRun.read(
-                    try SnapshotError.json(try files.contents(of: path), in: path), in: path)
-                let names = Set(try files.list(directory))
-                return run.flatMap { run in
-                    run.files.allSatisfy { names.contains($0.name) } ? run : nil
-                }
-            } catch let error as SystemError where error.isNotFound {
-                return nil
+        let folder = Self.directory(of: stream, state.generation, root)
+        let found = try names(in: folder).compactMap { key -> EntityRun? in
+            let names = try names(in: "\(folder)/\(key)")
+            guard names.contains(EntityRun.fileName) else { return nil }
+            let path = "\(folder)/\(key)/\(EntityRun.fileName)"
+            let run = try EntityRun.read(
+                try SnapshotError.json(try files.contents(of: path), in: path), in: path)
+            return run.flatMap { run in
+                run.files.allSatisfy { names.contains($0.name) } ? run : nil
             }
         }
         state.runs[stream] = found
         return found
+    }
+
+    /// The names in a directory; none when it does not exist.
+    private func names(in directory: String) throws -> [String] {
+        do {
+            return try files.list(directory)
+        } catch {
+            if error.isNotFound { return [] }
+            throw error
+        }
     }
 
     /// A run whose files stay readable until the reader goes away. Call inside `reading`.
@@ -85,8 +96,11 @@ extension OfflineStore {
             run, in: Self.directory(run.stream, run.key, generation, root), files)
     }
 
-    /// What a run would hold for each stream and key that views have.
-    public var runPlans: [RunPlan] { state.withLock { Self.runPlans($0.definitions) } }
+    /// What a run would hold for each stream and key that views have. Training sets are built with
+    /// the definitions in force, whatever those of the generation are.
+    public var runPlans: [RunPlan] {
+        get throws { Self.runPlans(try catalog.catalog.definitions()) }
+    }
 
     /// The runs of a stream that there are.
     public func runs(of stream: String) throws -> [EntityRun] {
@@ -95,7 +109,8 @@ extension OfflineStore {
 
     /// How far runs go, for each stream and key that views have.
     public func runStates() throws -> [RunState] {
-        let (plans, tables) = state.withLock { (Self.runPlans($0.definitions), $0.tables) }
+        let plans = try runPlans
+        let tables = state.withLock { $0.tables }
         return try plans.map { plan in
             let run = try runs(of: plan.stream.name).first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
             let start = run?.end.value ?? 0
@@ -192,20 +207,8 @@ extension OfflineStore {
     /// while anyone else reads, who may be about to open them.
     private func removeFiles(in directory: String, notOf run: EntityRun?) throws {
         if state.withLock({ $0.readers > 1 }) { return }
-        let names: [String]
-        do {
-            names = try files.list(directory)
-        } catch {
-            if error.isNotFound { return }
-            throw error
-        }
-        // What nobody knows goes first, lest it name files that are gone.
-        if run == nil, names.contains(EntityRun.fileName) {
-            try files.remove("\(directory)/\(EntityRun.fileName)")
-            try files.syncDirectory(directory)
-        }
         let kept = Set(run?.files.map(\.name) ?? []).union([EntityRun.fileName])
-        for name in names where !kept.contains(name) { try files.remove("\(directory)/\(name)") }
+        for name in try names(in: directory) where !kept.contains(name) { try files.remove("\(directory)/\(name)") }
     }
 }
 

@@ -23,7 +23,7 @@ public final class OfflineStore: Projection {
     }
 
     public let name = "offline"
-    private let catalog: CatalogProjection
+    let catalog: CatalogProjection
     private let log: Log
     let root: String
     let files: any FileSystem
