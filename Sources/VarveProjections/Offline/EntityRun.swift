@@ -43,6 +43,8 @@ public struct EntityRun: Sendable, Equatable {
     /// It has every readable row of the stream below this position.
     public let end: Position
     var files: [FileOfRun] = []
+    /// Where it is. A generation that takes the place of its own has others, elsewhere.
+    let directory: String
 
     /// Rows of all files.
     public var rowCount: Int { files.reduce(0) { $0 + $1.groups.reduce(0) { $0 + $1.rows } } }
@@ -77,13 +79,13 @@ public struct EntityRun: Sendable, Equatable {
     /// Reads what `json` wrote; nil for another format, which is made anew.
     static func read(_ json: JSON, in path: String) throws(SnapshotError) -> EntityRun? {
         if let found = json["format"]?.integerValue, found != format { return nil }
-        guard let run = EntityRun(json) else {
+        guard let run = EntityRun(json, String(path.dropLast(fileName.count + 1))) else {
             throw SnapshotError(path: path, reason: "it describes no run")
         }
         return run
     }
 
-    private init?(_ json: JSON) {
+    private init?(_ json: JSON, _ directory: String) {
         guard json["format"]?.integerValue != nil,
             let number = json["number"]?.integerValue, (1..<Int64(Int32.max)).contains(number),
             let stream = json["stream"]?.stringValue,
@@ -93,7 +95,7 @@ public struct EntityRun: Sendable, Equatable {
         else { return nil }
         self.init(
             number: Int(number), stream: stream, definition: definition, key: key,
-            columns: columns, end: Position(end))
+            columns: columns, end: Position(end), directory: directory)
         for file in files {
             guard let name = file["name"]?.stringValue,
                 name == Self.name(Self.prefix(self.number), self.files.count),
@@ -113,7 +115,7 @@ public struct EntityRun: Sendable, Equatable {
 
     init(
         number: Int, stream: String, definition: String, key: [String], columns: [String],
-        end: Position
+        end: Position, directory: String
     ) {
         self.number = number
         self.stream = stream
@@ -121,6 +123,7 @@ public struct EntityRun: Sendable, Equatable {
         self.key = key
         self.columns = columns
         self.end = end
+        self.directory = directory
     }
 
     private static func names(_ json: JSON?) -> [String]? {
@@ -197,14 +200,13 @@ public final class EntityRunReader: Sendable {
     private let groups: [EntityRun.Place]
     private let files: [(file: any File, layout: ParquetLayout)]
 
-    /// - Parameter directory: of the run.
-    init(_ run: EntityRun, in directory: String, _ files: any FileSystem) throws {
+    init(_ run: EntityRun, _ files: any FileSystem) throws {
         self.run = run
         parts = run.parts
         groups = parts.flatMap(\.groups)
         var types: [ColumnType?] = []
         self.files = try run.files.map { entry in
-            let file = try files.open("\(directory)/\(entry.name)", .read)
+            let file = try files.open("\(run.directory)/\(entry.name)", .read)
             let tail = try file.parquetTail()
             let size = try file.size()
             let layout = try Self.reading(file) { () throws(ParquetError) in

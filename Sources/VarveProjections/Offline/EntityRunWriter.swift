@@ -76,7 +76,7 @@ struct EntityRunWriter {
     private func draft(_ rows: KeyedTable, _ number: Int) throws -> EntityRunReader {
         let output = EntityRunOutput(self, prefix: "\(Self.draftPrefix)\(number)", end: Position(0))
         let run = try merge([Source(rows)], output)
-        return try EntityRunReader(run, in: directory, files)
+        return try EntityRunReader(run, files)
     }
 
     /// The run's columns of a table, of nulls where an older definition had no such field.
@@ -169,7 +169,8 @@ private struct EntityRunOutput {
         run = EntityRun(
             number: writer.number, stream: writer.stream.name,
             definition: writer.stream.digest.description,
-            key: writer.key, columns: writer.columns, end: end)
+            key: writer.key, columns: writer.columns, end: end,
+            directory: writer.directory)
     }
 
     /// Takes rows that come after all before.

@@ -91,9 +91,7 @@ extension OfflineStore {
 
     /// A run whose files stay readable until the reader goes away. Call inside `reading`.
     public func open(_ run: EntityRun) throws -> EntityRunReader {
-        let generation = state.withLock { $0.generation }
-        return try EntityRunReader(
-            run, in: Self.directory(run.stream, run.key, generation, root), files)
+        try EntityRunReader(run, files)
     }
 
     /// What a run would hold for each stream and key that views have. Training sets are built with
@@ -171,7 +169,7 @@ extension OfflineStore {
                 sizes: sizes, progress: progress)
             do {
                 let run = try writer.write(
-                    old.map { try EntityRunReader($0, in: directory, self.files) },
+                    old.map { try EntityRunReader($0, self.files) },
                     newer.map { index in { try self.table(files.paths[index], columns: columns) } },
                     end: files.end)
                 if try put(run, in: directory, of: generation) {

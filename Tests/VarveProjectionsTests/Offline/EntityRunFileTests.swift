@@ -62,7 +62,8 @@ import VarveTestSupport
     @Test func `a run comes back from its document`() throws {
         for seed in 2...4 as ClosedRange<UInt64> {
             for run in try Self.history(seed).0.store.runs {
-                let read = try EntityRun.read(JSON(parsing: Self.document(run)), in: "RUN")
+                let read = try EntityRun.read(
+                    JSON(parsing: Self.document(run)), in: "\(run.directory)/RUN")
                 #expect(read == run)
             }
         }
