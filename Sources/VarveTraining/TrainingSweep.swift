@@ -249,9 +249,7 @@ extension TrainingSweep {
         }
         return try offline.reading(stream.name) { files in
             let sorted = try readers { view in
-                // A run may have been made since keys were numbered.
-                if !view.keyed.isByHash { return nil }
-                return try files.run(for: view.view, stream).map { try offline.open($0) }
+                try files.run(for: view.view, stream).map { try offline.open($0) }
             }
             guard let unreadable = unreadable(in: files, stream),
                 let pieces = try filePieces(

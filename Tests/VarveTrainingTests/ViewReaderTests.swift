@@ -39,7 +39,7 @@ import VarveTestSupport
             try store.open(#require(files.run(for: view, stream)))
         }
         for isByHash in [true, false] {
-            let keyed = KeyedSpine(spine, ["key"], timeColumn: "at", isByHash: isByHash)
+            let keyed = KeyedSpine(spine, ["key"], timeColumn: "at", isByHash: isByHash, threads: 1)
             let reader = ViewReader(
                 view, stream, [0], keyed, run, keepsFacts: true, partitionsMax: 2)
             #expect(reader.start == (isByHash ? run.end : Position(0)))

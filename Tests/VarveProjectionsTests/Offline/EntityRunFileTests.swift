@@ -85,8 +85,8 @@ import VarveTestSupport
             (#""number": 1"#, #""number": 9223372036854775807"#),
             (#""number": 1"#, #""number": "1""#), (#""stream": "events""#, #""stream": 3"#),
             (#""rows": \#(run.rowCount)"#, #""rows": \#(run.rowCount + 1)"#),
-            (#""rows": \#(groups[0].rows)"#, #""rows": 0"#),
-            (#""rows": \#(groups[0].rows)"#, #""rows": 9223372036854775807"#),
+            (#""\#(groups[0].rows) "#, #""0 "#), (#""\#(groups[0].rows) "#, #""9223372036854775807 "#),
+            (#""\#(groups[0].rows) "#, #"""#),
             (#""end": \#(run.end.value)"#, #""end": -1"#),
             (#""end": \#(run.end.value)"#, #""end": null"#),
             ("run-1-0.parquet", "run-1-1.parquet"), ("run-1-0.parquet", "../../run-1-0.parquet"),
@@ -104,7 +104,7 @@ import VarveTestSupport
         let path = history.directory(run)
         for bytes in [Array("{".utf8), Array(text.replacing(first, with: "f").utf8), []] {
             try disk.replace("RUN", in: path, with: bytes)
-            let error = #expect(throws: SnapshotError.self) { try history.reopen() }
+            let error = #expect(throws: SnapshotError.self) { try history.reopen().runs }
             #expect(describe(error).hasPrefix("\(path)/RUN: "))
         }
         try disk.remove("\(path)/RUN")
@@ -121,7 +121,7 @@ import VarveTestSupport
         _ history: KeyedHistory, _ run: EntityRun, _ context: String
     ) throws {
         let store = try history.reopen()
-        #expect(!store.runs.contains { $0.key == run.key && $0.stream == run.stream }, "\(context)")
+        #expect(try !store.runs.contains { $0.key == run.key && $0.stream == run.stream }, "\(context)")
         let made = try store.sortAll(sizes)
         #expect(made.map(\.key) == [run.key], "\(context)")
         #expect(made[0].files.flatMap(\.groups) == run.files.flatMap(\.groups), "\(context)")
@@ -261,7 +261,7 @@ import VarveTestSupport
                 break
             } catch is Ended {
                 try EntityRunTests.expectFiles(history, run, "\(steps) steps")
-                #expect(store.runs.contains(run))
+                #expect(try store.runs.contains(run))
             }
             steps += 1
         }
@@ -281,7 +281,7 @@ import VarveTestSupport
             let again = try history.reopen()
             let context = "\(steps) steps"
             let run = try #require(
-                again.runs.first { $0.key == ["key"] && $0.stream == "events" }, "\(context)")
+                try again.runs.first { $0.key == ["key"] && $0.stream == "events" }, "\(context)")
             try again.expectWhole(run, context)
             let new = try again.sortByEntity(plan, Self.sizes) { _ in }
             #expect(run == old ? new?.number == 2 : new == nil && run.number == 2, "\(context)")
@@ -297,7 +297,7 @@ import VarveTestSupport
         let (history, run) = try Self.history(12)
         try history.log.root.remove("offline")
         let store = try history.reopen()
-        #expect(store.runs.contains(run))
+        #expect(try store.runs.contains(run))
         let plan = try #require(try store.runPlans.first { $0.key == ["key"] })
         // At the start, and on the way.
         #expect(try store.sortByEntity(plan, Self.sizes) { _ in } == nil)

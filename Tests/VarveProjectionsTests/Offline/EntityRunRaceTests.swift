@@ -90,8 +90,8 @@ import VarveTestSupport
         #expect(state.withLock { $0.mistakes.prefix(5) } == [])
         try store.sortAll(sizes)
         _ = try store.sortAll(sizes)
-        #expect(store.runs.count == 6)
-        for run in store.runs {
+        #expect(try store.runs.count == 6)
+        for run in try store.runs {
             try store.expectWhole(run, "at the end")
             #expect(try PosixFileSystem().list(run.directory).count == run.files.count + 1)
         }

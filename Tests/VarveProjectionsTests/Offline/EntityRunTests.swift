@@ -46,15 +46,15 @@ import VarveTestSupport
         let whole = try history.other("whole")
         for run in try whole.sortAll(sizes) {
             let grown = try #require(
-                store.runs.first { $0.stream == run.stream && $0.key == run.key })
+                try store.runs.first { $0.stream == run.stream && $0.key == run.key })
             #expect(run.files.flatMap(\.groups) == grown.files.flatMap(\.groups))
             #expect(try whole.rows(of: run) == store.rows(of: grown))
         }
         // Runs are found again.
-        let known = store.runs
+        let known = try store.runs
         let again = try history.reopen()
-        #expect(again.runs.count == known.count && again.runs.allSatisfy { known.contains($0) })
-        for run in again.runs { try again.expectWhole(run, "opened again") }
+        #expect(try again.runs.count == known.count && again.runs.allSatisfy { known.contains($0) })
+        for run in try again.runs { try again.expectWhole(run, "opened again") }
     }
 
     /// Expects whole keys in each row group, but of those that are longer than one.
@@ -180,7 +180,7 @@ import VarveTestSupport
                 to: Log.catalogName.name)
         }
         try history.follow()
-        #expect(store.runs.isEmpty)
+        #expect(try store.runs.isEmpty)
         for run in try store.sortAll(Self.sizes[3]) {
             #expect(run.number == 1)
             try store.expectWhole(run, "rebuilt")
@@ -217,7 +217,7 @@ import VarveTestSupport
         }
         #expect(try read(reader) == rows)
         // They go with the next sorting, whether there is anything new or not.
-        let new = try #require(store.runs.first { $0.key == old.key && $0.stream == old.stream })
+        let new = try #require(try store.runs.first { $0.key == old.key && $0.stream == old.stream })
         #expect(try store.sortAll(sizes) == [])
         try Self.expectFiles(history, new)
         #expect(throws: SystemError.self) { try store.open(old) }

@@ -176,3 +176,12 @@ extension OfflineStore {
         }
     }
 }
+
+extension OfflineStore {
+    /// The runs of all streams that views read.
+    var runs: [EntityRun] {
+        get throws {
+            try Set(runPlans.map(\.stream.name)).sorted().flatMap { try runs(of: $0) }
+        }
+    }
+}
