@@ -189,6 +189,28 @@ import VarveTestSupport
         #expect(try history.reopen().runs.count == store.runs.count)
     }
 
+    @Test func `a run of a generation that was swapped away meanwhile counts for nothing`() throws {
+        let history = try KeyedHistory(seed: 13)
+        try history.append(batches: 20)
+        try history.follow()
+        let store = history.store
+        let plan = try #require(try store.runPlans.first)
+        var isSwapped = false
+        let run = try store.sortByEntity(plan, Self.sizes[1]) { _ in
+            if isSwapped { return }
+            isSwapped = true
+            _ = try store.rebuild { generation in
+                try history.log.append(
+                    [generation.record(of: "offline", time: history.log.clock.now())],
+                    to: Log.catalogName.name)
+            }
+        }
+        #expect(run == nil && isSwapped && store.runs.isEmpty)
+        let old = "\(history.log.root.path)/offline-by-entity/1/events/key"
+        #expect(try PosixFileSystem().list(old) == [])
+        #expect(try history.reopen().runs.isEmpty)
+    }
+
     @Test func `an old run stays readable while a new one takes its place`() throws {
         let history = try KeyedHistory(seed: 9)
         try history.append(batches: 30)
