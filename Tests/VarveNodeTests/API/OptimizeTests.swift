@@ -35,7 +35,8 @@ import VarveTestSupport
 
     private func append(_ count: Int) throws {
         let records = (0..<count).map { row in
-            #"{"customer": "c\#(row % 7)", "amount": \#(row)"# + (row % 2 == 0 ? #", "shop": 1}"# : "}")
+            #"{"customer": "c\#(row % 7)", "amount": \#(row)"#
+                + (row % 2 == 0 ? #", "shop": 1}"# : "}")
         }
         try node.json(
             "POST", "/v1/streams/orders/records", records.joined(separator: "\n") + "\n")
@@ -142,5 +143,7 @@ import VarveTestSupport
 
 extension RunKeeper {
     /// Lets its thread work for a moment.
-    fileprivate func yield() { _ = Monitor(false).wait(until: { $0 }, timeout: .milliseconds(1)) { $0 } }
+    fileprivate func yield() {
+        _ = Monitor(false).wait(until: { $0 }, timeout: .milliseconds(1)) { $0 }
+    }
 }
