@@ -43,7 +43,9 @@ import VarveBytes
             #expect(numbers.numbers(of: [UInt64.max]) == [-1])
         }
         // New words come after them.
-        #expect(numbers.add([.max] + expected, limit: .max) == [Int32(count)] + (0..<count).map { Int32($0) })
+        #expect(
+            numbers.add([.max] + expected, limit: .max) == [Int32(count)]
+                + (0..<count).map { Int32($0) })
     }
 
     @Test func `numbers of other words stop the program`() async {

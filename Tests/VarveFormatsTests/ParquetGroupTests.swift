@@ -30,7 +30,8 @@ import VarveFormats
     private static func ends(_ random: inout SplitMix64, rows: Int) -> [Int] {
         var ends: [Int] = []
         while ends.last ?? 0 < rows {
-            ends.append(min(rows, (ends.last ?? 0) + 1 + random.below(random.below(4) == 0 ? 60 : 9)))
+            ends.append(
+                min(rows, (ends.last ?? 0) + 1 + random.below(random.below(4) == 0 ? 60 : 9)))
         }
         return ends
     }
@@ -43,7 +44,9 @@ import VarveFormats
             let ends = Self.ends(&random, rows: rows)
             let file = Self.encode(table, ends)
             #expect(try ParquetFile.decode(file.raw).columns == table.columns)
-            #expect(try Self.read(Set(table.columns.map(\.name)), file, group: nil).columns == table.columns)
+            #expect(
+                try Self.read(Set(table.columns.map(\.name)), file, group: nil).columns
+                    == table.columns)
             let layout = try ParquetLayout(tail: file.raw, fileSize: Int64(file.count))
             #expect(layout.columns.map(\.name) == table.columns.map(\.name))
             #expect(layout.columns.map(\.type) == table.columns.map(\.type))
@@ -54,7 +57,9 @@ import VarveFormats
                 let wanted = Set(table.columns.map(\.name).filter { _ in random.below(3) > 0 })
                 let found = try Self.read(wanted, file, group: group)
                 let rows = (start..<end).map { Int32($0) }
-                let expected = table.columns.filter { wanted.contains($0.name) }.map { $0.taking(rows) }
+                let expected = table.columns.filter { wanted.contains($0.name) }.map {
+                    $0.taking(rows)
+                }
                 #expect(found.columns == expected, "seed \(seed), rows \(start)..<\(end)")
                 start = end
             }

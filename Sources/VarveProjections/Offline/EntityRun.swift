@@ -184,7 +184,9 @@ extension EntityRun {
                         last.hashes.lowerBound...group.hashes.upperBound
                 } else {
                     parts.append(
-                        Part(groups: [Place(file: file, group: number)], hashes: group.hashes, rows: group.rows))
+                        Part(
+                            groups: [Place(file: file, group: number)], hashes: group.hashes,
+                            rows: group.rows))
                 }
             }
         }
@@ -288,7 +290,8 @@ public final class EntityRunReader: Sendable {
         guard ends == [group.hashes.lowerBound, group.hashes.upperBound] else {
             throw SnapshotError(
                 path: file.path,
-                reason: "row group \(place.group) begins or ends with another key than its run says")
+                reason: "row group \(place.group) begins or ends with another key than its run says"
+            )
         }
         return table
     }

@@ -34,7 +34,9 @@ struct EntityRunWriter {
     private var types: [Column] {
         let fields = (key + columns).compactMap { name in stream.fields.first { $0.name == name } }
         return fields.map { Column(name: $0.name, type: $0.type.columnType) }
-            + KeyedTable.ownColumns.map { Column(name: $0, type: StreamTable.ownTypes[$0] ?? .int64) }
+            + KeyedTable.ownColumns.map {
+                Column(name: $0, type: StreamTable.ownTypes[$0] ?? .int64)
+            }
     }
 
     /// Writes the run's files.
@@ -86,7 +88,8 @@ struct EntityRunWriter {
                 guard found.type == column.type else {
                     throw SnapshotError(
                         path: directory,
-                        reason: "\(stream.name).\(column.name) is of type \(found.type.rawValue) in a "
+                        reason:
+                            "\(stream.name).\(column.name) is of type \(found.type.rawValue) in a "
                             + "file, expected \(column.type.rawValue)")
                 }
                 return found
@@ -140,7 +143,8 @@ struct EntityRunWriter {
             sources.removeAll { $0.rows.count == 0 }
             if sources.isEmpty { return try output.finish() }
             // Up to here no source has rows that were not read.
-            let bound = sources.filter { !$0.isWhole }.map { $0.rows.place($0.rows.count - 1) }.min()
+            let bound = sources.filter { !$0.isWhole }.map { $0.rows.place($0.rows.count - 1) }
+                .min()
             var merged = KeyedTable(like: types)
             var contributing = 0
             for index in sources.indices {

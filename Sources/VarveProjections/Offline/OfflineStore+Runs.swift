@@ -38,7 +38,9 @@ extension OfflineStore {
             if stream.id != nil { continue }
             let key = view.entity.map(\.name)
             let read = FactReader(view, stream, keepsOrder: false).fields.subtracting(key)
-            if let index = plans.firstIndex(where: { $0.stream.name == stream.name && $0.key == key }) {
+            if let index = plans.firstIndex(where: {
+                $0.stream.name == stream.name && $0.key == key
+            }) {
                 let columns = read.union(plans[index].columns).sorted()
                 plans[index] = RunPlan(stream: stream, key: key, columns: columns)
             } else {
@@ -115,7 +117,8 @@ extension OfflineStore {
             var unsorted = 0
             for file in try tables.list(plan.stream.name) where file.positions.upperBound > start {
                 // A file that a merge took away meanwhile is counted as what took its place.
-                let rows = try? files.parquetFooter(tables.path(of: file, plan.stream.name)).rowCount
+                let rows = try? files.parquetFooter(tables.path(of: file, plan.stream.name))
+                    .rowCount
                 // Where records of both kinds are in a file, their share is a guess.
                 let share =
                     Double(file.positions.upperBound - max(start, file.positions.lowerBound))

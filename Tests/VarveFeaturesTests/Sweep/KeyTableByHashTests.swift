@@ -131,14 +131,32 @@ import VarveTestSupport
             }
         }
         let time = Timestamp(microseconds: 1_577_836_800_000_000)
-        let texts: [Column.Cell] = [.string(""), .string("a"), .null, .string("eight by"), .string("caf\u{e9} au lait")]
+        let texts: [Column.Cell] = [
+            .string(""), .string("a"), .null, .string("eight by"), .string("caf\u{e9} au lait"),
+        ]
         let numbers: [Column.Cell] = [.int64(0), .int64(1), .int64(-1), .null, .int64(.max)]
-        #expect(hashes([numbers]) == ["850f9794d5108b4", "66996336cc1a94a0", "d440f67a4a6a0324", "nil", "5bd49190ab7412f"])
+        #expect(
+            hashes([numbers]) == [
+                "850f9794d5108b4", "66996336cc1a94a0", "d440f67a4a6a0324", "nil", "5bd49190ab7412f",
+            ])
         #expect(hashes([[.bool(false), .bool(true)]]) == ["850f9794d5108b4", "66996336cc1a94a0"])
-        #expect(hashes([[.float64(0), .float64(-0.0), .float64(1.5)]]) == ["850f9794d5108b4", "850f9794d5108b4", "f9f4f3dd5e1335d1"])
+        #expect(
+            hashes([[.float64(0), .float64(-0.0), .float64(1.5)]]) == [
+                "850f9794d5108b4", "850f9794d5108b4", "f9f4f3dd5e1335d1",
+            ])
         #expect(hashes([[.timestamp(time)]]) == ["2b8027d9dfc76453"])
-        #expect(hashes([texts]) == ["111800fa8b726d55", "dcf4d6043a077290", "nil", "7e6960ddeb7d034", "8f2dcb4358d70eca"])
-        #expect(hashes([texts, numbers]) == ["70babfb025a8319f", "2b3187fb7d32bd68", "nil", "nil", "ebf11cf623236789"])
-        #expect(hashes([numbers, texts]) == ["70babfb025a8319f", "3a0c4008edd2bab7", "nil", "nil", "62e18af88525c60c"])
+        #expect(
+            hashes([texts]) == [
+                "111800fa8b726d55", "dcf4d6043a077290", "nil", "7e6960ddeb7d034",
+                "8f2dcb4358d70eca",
+            ])
+        #expect(
+            hashes([texts, numbers]) == [
+                "70babfb025a8319f", "2b3187fb7d32bd68", "nil", "nil", "ebf11cf623236789",
+            ])
+        #expect(
+            hashes([numbers, texts]) == [
+                "70babfb025a8319f", "3a0c4008edd2bab7", "nil", "nil", "62e18af88525c60c",
+            ])
     }
 }

@@ -31,15 +31,17 @@ import VarveTestSupport
             let features = features.enumerated().map { number, body in
                 #"{"name": "f\#(number)", \#(body), "window": "lifetime"}"#
             }
-            return try Definitions(reading: JSON(parsing: """
-                {"streams": [{"name": "orders", "event_time": "time", "key": ["\(key[0].name)"],
-                  "fields": {"time": "timestamp", \(fields.map { $0 + "?\"" }.joined(separator: ", ")),
-                    "amount": "int64", "price": "float64?", "note": "string?", "flag": "bool?"}}],
-                 "views": [{"name": "sales", "source": "orders"\(filter),
-                  "entity": {\(fields.map { $0 + "\"" }.joined(separator: ", "))},
-                  "features": [\(features.joined(separator: ", "))]}],
-                 "services": []}
-                """))
+            return try Definitions(
+                reading: JSON(
+                    parsing: """
+                        {"streams": [{"name": "orders", "event_time": "time", "key": ["\(key[0].name)"],
+                          "fields": {"time": "timestamp", \(fields.map { $0 + "?\"" }.joined(separator: ", ")),
+                            "amount": "int64", "price": "float64?", "note": "string?", "flag": "bool?"}}],
+                         "views": [{"name": "sales", "source": "orders"\(filter),
+                          "entity": {\(fields.map { $0 + "\"" }.joined(separator: ", "))},
+                          "features": [\(features.joined(separator: ", "))]}],
+                         "services": []}
+                        """))
         }
     }
 
@@ -82,15 +84,19 @@ import VarveTestSupport
                 cells: rows.map { .timestamp(Timestamp(microseconds: time($0))) })
         }
         let own = fields.enumerated().map { index, field in
-            Column(name: field.name, type: field.type.columnType, cells: rows.map { $0.cells[index] })
+            Column(
+                name: field.name, type: field.type.columnType, cells: rows.map { $0.cells[index] })
         }
-        return Table(columns: own + [
-            times("_event_time") { $0.event }, times("_known_time") { $0.known },
-            Column(name: "_position", type: .int64, cells: rows.map { .int64($0.position) }),
-        ])
+        return Table(
+            columns: own + [
+                times("_event_time") { $0.event }, times("_known_time") { $0.known },
+                Column(name: "_position", type: .int64, cells: rows.map { .int64($0.position) }),
+            ])
     }
 
-    private static func keyCell(_ random: inout SplitMix64, _ type: ColumnType, _ keys: Int) -> Column.Cell {
+    private static func keyCell(_ random: inout SplitMix64, _ type: ColumnType, _ keys: Int)
+        -> Column.Cell
+    {
         let number = random.below(keys)
         return switch type {
         case .bool: .bool(number % 2 == 0)
@@ -147,11 +153,14 @@ import VarveTestSupport
         }
     }
 
-    private static func expectSame(_ found: [LaneSweep], _ expected: [LaneSweep], _ context: String) {
+    private static func expectSame(_ found: [LaneSweep], _ expected: [LaneSweep], _ context: String)
+    {
         for (lane, (one, other)) in zip(found, expected).enumerated() {
             let context = "\(context), lane \(lane)"
             #expect(one.starts == other.starts, "\(context)")
-            #expect(one.eventTimes == other.eventTimes && one.knownTimes == other.knownTimes, "\(context)")
+            #expect(
+                one.eventTimes == other.eventTimes && one.knownTimes == other.knownTimes,
+                "\(context)")
             #expect(one.replacedTimes.isEmpty && other.replacedTimes.isEmpty)
             let areCounts = (one.values.words.isEmpty, other.values.words.isEmpty)
             #expect(areCounts.0 == areCounts.1 || one.count == 0, "\(context)")
@@ -160,7 +169,9 @@ import VarveTestSupport
                 if !one.isPresent(index) { continue }
                 #expect(one.word(index) == other.word(index), "\(context)[\(index)]")
                 if !one.values.texts.isEmpty || !other.values.texts.isEmpty {
-                    #expect(one.values.texts[index] == other.values.texts[index], "\(context)[\(index)]")
+                    #expect(
+                        one.values.texts[index] == other.values.texts[index], "\(context)[\(index)]"
+                    )
                 }
             }
         }
@@ -214,7 +225,8 @@ import VarveTestSupport
                         FactReader.Records(Self.table(stream.fields, part), basis: basis), keys,
                         entities), "\(context)")
                 var (taken, gathered, both, all) = (
-                    EntityColumns(), EntityColumns(), EntityColumns(), EntityColumns())
+                    EntityColumns(), EntityColumns(), EntityColumns(), EntityColumns()
+                )
                 taken.take(facts)
                 gathered.gather(batches.prefix(2).map { $0.slice(partition) }, entities: entities)
                 Self.expectSame(
@@ -240,7 +252,9 @@ import VarveTestSupport
         let rows = Self.rows(&random, view, stream.fields, count: 40, nulls: true)
         let keys = Self.spine(&random, view, asked: 30)
         let partitions = KeyPartitions(keys, max: 3)
-        for (start, basis) in [(0, 40), (10, 40), (10, 30), (30, 10), (40, nil)] as [(Int64, Int64?)] {
+        for (start, basis) in [(0, 40), (10, 40), (10, 30), (30, 10), (40, nil)]
+            as [(Int64, Int64?)]
+        {
             let kept = rows.filter { $0.position >= start && $0.position < basis ?? .max }
             let found = reader.batch(
                 [FactReader.Records(Self.table(stream.fields, rows), basis: basis, from: start)],
@@ -278,9 +292,11 @@ import VarveTestSupport
             #expect(found(without, 0..<keys.count) == nil, "without \(name)")
             let changed = table.columns.map { column in
                 column.name == name
-                    ? Column(name: name, type: .bool, cells: sorted.map { _ in .bool(true) }) : column
+                    ? Column(name: name, type: .bool, cells: sorted.map { _ in .bool(true) })
+                    : column
             }
-            #expect(found(Table(columns: changed), 0..<keys.count) == nil, "\(name) of another type")
+            #expect(
+                found(Table(columns: changed), 0..<keys.count) == nil, "\(name) of another type")
         }
         // What nobody looks at may be anything.
         let time = table.columns.filter { $0.name != "time" }

@@ -3,12 +3,12 @@ import Testing
 import VarveFeatures
 import VarveFormats
 import VarveLog
-import VarveProjections
 import VarveProtocols
 import VarveSystem
 import VarveTestSupport
 
 @testable import VarveNode
+@testable import VarveProjections
 
 /// Sorting the offline store by entity, asked for and by itself.
 @Suite(.timeLimit(.minutes(2))) struct OptimizeTests {
@@ -36,7 +36,8 @@ import VarveTestSupport
 
     private func append(_ count: Int) throws {
         let records = (0..<count).map { row in
-            #"{"customer": "c\#(row % 7)", "amount": \#(row)"# + (row % 2 == 0 ? #", "shop": 1}"# : "}")
+            #"{"customer": "c\#(row % 7)", "amount": \#(row)"#
+                + (row % 2 == 0 ? #", "shop": 1}"# : "}")
         }
         try node.json(
             "POST", "/v1/streams/orders/records", records.joined(separator: "\n") + "\n")
@@ -120,6 +121,8 @@ import VarveTestSupport
         #expect(reports.withLock { $0 } == [])
         try append(100)
         #expect(try node.node.offline.runs.map(\.rowCount).sorted() == [18, 36])
+        let numbers = try node.node.offline.runs.map(\.number)
+        #expect(numbers == [2, 2], "14 rows were not sorted alone")
     }
 
     @Test func `what a keeper cannot do it reports, and goes on`() throws {
@@ -142,7 +145,9 @@ import VarveTestSupport
 
 extension RunKeeper {
     /// Lets its thread work for a moment.
-    fileprivate func yield() { _ = Monitor(false).wait(until: { $0 }, timeout: .milliseconds(1)) { $0 } }
+    fileprivate func yield() {
+        _ = Monitor(false).wait(until: { $0 }, timeout: .milliseconds(1)) { $0 }
+    }
 }
 
 extension OfflineStore {

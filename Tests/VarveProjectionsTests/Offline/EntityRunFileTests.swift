@@ -19,7 +19,9 @@ import VarveTestSupport
     }
 
     /// A run by `key` of some rows.
-    private static func history(_ seed: UInt64, batches: Int = 12) throws -> (KeyedHistory, EntityRun) {
+    private static func history(_ seed: UInt64, batches: Int = 12) throws -> (
+        KeyedHistory, EntityRun
+    ) {
         let history = try KeyedHistory(seed: seed)
         try history.append(batches: batches)
         try history.follow()
@@ -69,7 +71,9 @@ import VarveTestSupport
         }
     }
 
-    @Test func `a document of another format is none, and any other one is refused by its path`() throws {
+    @Test func `a document of another format is none, and any other one is refused by its path`()
+        throws
+    {
         let (history, run) = try Self.history(5)
         let text = Self.document(run)
         func read(_ text: String) throws -> EntityRun? {
@@ -97,7 +101,9 @@ import VarveTestSupport
         for (old, new) in changes {
             let changed = text.replacing(old, with: new, maxReplacements: 1)
             try #require(changed != text, "\(old) is in it")
-            let error = #expect(throws: SnapshotError.self, "\(old) -> \(new)") { try read(changed) }
+            let error = #expect(throws: SnapshotError.self, "\(old) -> \(new)") {
+                try read(changed)
+            }
             #expect(describe(error).hasPrefix("DIR/RUN: it describes no run"))
         }
         // The store says so, too; when the document goes, the run is made again.
@@ -198,12 +204,17 @@ import VarveTestSupport
             ("another file", try disk.contents(of: "\(directory)/\(run.files[1].name)")),
             ("a column less", encoded(Array(table.columns.dropLast()), ends)),
             ("columns in another order", encoded(table.columns.reversed(), ends)),
-            ("times as numbers", encoded(
-                table.columns.map { column in
-                    column.name != "_event_time" ? column : Column(
-                        name: column.name, type: .int64,
-                        cells: column.words.map { .int64(Int64(bitPattern: $0)) })
-                }, ends)),
+            (
+                "times as numbers",
+                encoded(
+                    table.columns.map { column in
+                        column.name != "_event_time"
+                            ? column
+                            : Column(
+                                name: column.name, type: .int64,
+                                cells: column.words.map { .int64(Int64(bitPattern: $0)) })
+                    }, ends)
+            ),
             ("other row groups", encoded(table.columns, [1] + ends.filter { $0 > 1 })),
             ("rows in another order", encoded(table.columns.map { $0.taking(backwards) }, ends)),
         ]

@@ -22,9 +22,10 @@ import VarveTestSupport
         let history = try KeyedHistory(seed: seed)
         let store = history.store
         try history.follow()
-        #expect(try store.runPlans.map(\.key) == [
-            ["key"], ["sub"], ["key", "sub"], ["flag"], ["seen"], ["key"],
-        ])
+        #expect(
+            try store.runPlans.map(\.key) == [
+                ["key"], ["sub"], ["key", "sub"], ["flag"], ["seen"], ["key"],
+            ])
         #expect(try store.runPlans.map(\.columns) == [["x"], [], ["s"], [], ["x"], ["g"]])
         #expect(try store.sortAll(sizes) == [], "no files")
         for round in 1...4 {
@@ -40,7 +41,9 @@ import VarveTestSupport
                 Self.expectGroups(run, sizes)
                 try Self.expectFiles(history, run)
             }
-            #expect(try store.runStates().allSatisfy { $0.unsorted == 0 && $0.sorted > 0 } || made.count < 6)
+            #expect(
+                try store.runStates().allSatisfy { $0.unsorted == 0 && $0.sorted > 0 }
+                    || made.count < 6)
         }
         // Made at once, it has the same row groups; files may be cut elsewhere.
         let whole = try history.other("whole")
@@ -66,12 +69,15 @@ import VarveTestSupport
             if one.hashes.upperBound < next.hashes.lowerBound { continue }
             // The key fills the group up, and is alone in it or began in one before.
             #expect(one.rows == sizes.rowsPerGroup)
-            #expect(one.hashes.lowerBound == one.hashes.upperBound || groups.contains {
-                $0 != one && $0.hashes.upperBound == one.hashes.lowerBound
-            })
+            #expect(
+                one.hashes.lowerBound == one.hashes.upperBound
+                    || groups.contains {
+                        $0 != one && $0.hashes.upperBound == one.hashes.lowerBound
+                    })
         }
         for file in run.files.dropLast() {
-            #expect(file.groups.reduce(0) { $0 + $1.rows } + sizes.rowsPerGroup >= sizes.rowsPerFile)
+            #expect(
+                file.groups.reduce(0) { $0 + $1.rows } + sizes.rowsPerGroup >= sizes.rowsPerFile)
         }
         let parts = run.parts
         #expect(parts.reduce(0) { $0 + $1.rows } == run.rowCount)
@@ -135,7 +141,9 @@ import VarveTestSupport
         #expect(try history.reopen().runs.count == 5 + (store.runs.count > 5 ? 1 : 0))
     }
 
-    @Test func `a changed definition leaves the run unused, and the next one has its fields`() throws {
+    @Test func `a changed definition leaves the run unused, and the next one has its fields`()
+        throws
+    {
         let history = try KeyedHistory(seed: 7)
         try history.append(batches: 20)
         try history.follow()
@@ -156,7 +164,9 @@ import VarveTestSupport
         let run = try #require(try store.sortByEntity(plan, sizes) { _ in })
         #expect(run.number == 2 && run.serves(plan.stream, ["key"], ["x", "z", "key"]))
         #expect(!run.serves(plan.stream, ["key"], ["x", "s"]), "it has no s")
-        #expect(!run.serves(plan.stream, ["sub"], ["x"]) && !run.serves(plan.stream, ["sub", "key"], []))
+        #expect(
+            !run.serves(plan.stream, ["sub"], ["x"])
+                && !run.serves(plan.stream, ["sub", "key"], []))
         try store.expectWhole(run, "z is null where there was none")
         try Self.expectFiles(history, run)
         // Files that a definition does not include have no run.
@@ -187,6 +197,28 @@ import VarveTestSupport
             try Self.expectFiles(history, run, generation: 2)
         }
         #expect(try history.reopen().runs.count == store.runs.count)
+    }
+
+    @Test func `a run of a generation that was swapped away meanwhile counts for nothing`() throws {
+        let history = try KeyedHistory(seed: 13)
+        try history.append(batches: 20)
+        try history.follow()
+        let store = history.store
+        let plan = try #require(try store.runPlans.first)
+        var isSwapped = false
+        let run = try store.sortByEntity(plan, Self.sizes[1]) { _ in
+            if isSwapped { return }
+            isSwapped = true
+            _ = try store.rebuild { generation in
+                try history.log.append(
+                    [generation.record(of: "offline", time: history.log.clock.now())],
+                    to: Log.catalogName.name)
+            }
+        }
+        #expect(run == nil && isSwapped && store.runs.isEmpty)
+        let old = "\(history.log.root.path)/offline-by-entity/1/events/key"
+        #expect(try PosixFileSystem().list(old) == [])
+        #expect(try history.reopen().runs.isEmpty)
     }
 
     @Test func `an old run stays readable while a new one takes its place`() throws {

@@ -26,7 +26,9 @@ final class KeyedHistory {
             view("by_key", #""key": "string""#, Sample.sum + features),
             view("counted", #""key": "string""#, Sample.count),
             view("by_sub", #""sub": "int64""#, Sample.count),
-            view("by_both", #""key": "string", "sub": "int64""#, Sample.feature("s", #""latest": "s""#)),
+            view(
+                "by_both", #""key": "string", "sub": "int64""#,
+                Sample.feature("s", #""latest": "s""#)),
             view("by_flag", #""flag": "bool""#, Sample.feature("f", #""latest": "flag""#)),
             view("by_seen", #""seen": "timestamp""#, Sample.sum),
         ]
