@@ -14,6 +14,7 @@ extension Node {
     ) throws -> [EntityRun] {
         let offline = offline
         return try optimizing.withLock { _ in
+            try offline.removeRunsOfNobody()
             let states = try isDue.map { try offline.runStates().filter($0) }
             let plans = try states?.map(\.plan) ?? offline.runPlans
             return try plans.compactMap { try offline.sortByEntity($0, progress: progress) }

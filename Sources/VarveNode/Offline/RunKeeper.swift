@@ -11,6 +11,9 @@ final class RunKeeper: Sendable {
     /// Fewer rows are read as fast as they are.
     static let rowsMin = 65_536
     private static let (shareOfBusy, shareOfIdle) = (2, 16)
+    /// After a failure it rests longer, twice as long after each, up to so many intervals: whoever
+    /// fills the disk again and again takes the room that the log needs.
+    private static let intervalsMax = 64
 
     private struct Stopped: Error {}
 
@@ -25,7 +28,8 @@ final class RunKeeper: Sendable {
         let isStopping = isStopping
         thread = WorkerThread(name: "runs") {
             var known: Position?
-            while !isStopping.wait(until: { $0 }, timeout: interval, { $0 }) {
+            var intervals = 1
+            while !isStopping.wait(until: { $0 }, timeout: interval * intervals, { $0 }) {
                 let position = node.offline.position
                 let share = position == known ? Self.shareOfIdle : Self.shareOfBusy
                 known = position
@@ -41,9 +45,11 @@ final class RunKeeper: Sendable {
                         }
                         last = .now
                     }
+                    intervals = 1
                 } catch is Stopped {
                     return
                 } catch {
+                    intervals = min(2 * intervals, Self.intervalsMax)
                     report("the offline store could not be sorted by entity: \(error)")
                 }
             }

@@ -129,6 +129,35 @@ extension OfflineStore {
         }
     }
 
+    /// Removes runs of generations that are live no longer, and those that no view reads.
+    public func removeRunsOfNobody() throws {
+        let plans = try runPlans
+        let (generation, isRead) = state.withLock { ($0.generation, $0.readers > 0) }
+        // Whoever reads may be about to open one.
+        if isRead { return }
+        let all = "\(root)-by-entity"
+        for number in try names(in: all) {
+            for folder in try names(in: "\(all)/\(number)") {
+                for key in try names(in: "\(all)/\(number)/\(folder)") {
+                    let directory = "\(all)/\(number)/\(folder)/\(key)"
+                    let isWanted = plans.contains {
+                        Self.directory($0.stream.name, $0.key, generation, root) == directory
+                    }
+                    if isWanted { continue }
+                    // RUN is the first by name, so that what is left after a crash is no run.
+                    for name in try names(in: directory) {
+                        try files.remove("\(directory)/\(name)")
+                    }
+                }
+                state.withLock { state in
+                    for name in state.runs.keys where TableDirectory.folder(name) == folder {
+                        state.runs[name] = nil
+                    }
+                }
+            }
+        }
+    }
+
     /// Makes a run anew with all that the files hold. One at a time.
     /// - Parameter progress: told how many more rows were read or merged; what it throws ends the work, of
     ///   which nothing counts.

@@ -183,7 +183,8 @@ import VarveTestSupport
         try history.append(batches: 20)
         try history.follow()
         let store = history.store
-        #expect(try store.sortAll(Self.sizes[3]).count >= 5)
+        let old = try store.sortAll(Self.sizes[3])
+        #expect(old.count >= 5)
         _ = try store.rebuild { generation in
             try history.log.append(
                 [generation.record(of: "offline", time: history.log.clock.now())],
@@ -197,6 +198,26 @@ import VarveTestSupport
             try Self.expectFiles(history, run, generation: 2)
         }
         #expect(try history.reopen().runs.count == store.runs.count)
+        try Self.expectRemoval(history, old)
+    }
+
+    /// Expects that runs which nobody reads go, and no other.
+    private static func expectRemoval(_ history: KeyedHistory, _ old: [EntityRun]) throws {
+        let (disk, store) = (PosixFileSystem(), history.store)
+        // No view has that key any more.
+        let gone = "\(history.log.root.path)/offline-by-entity/2/events/gone"
+        try disk.createDirectory(gone)
+        for name in ["RUN", "run-1-0.parquet"] { try disk.replace(name, in: gone, with: [1]) }
+        try store.reading("events") { _ in try store.removeRunsOfNobody() }
+        #expect(try disk.list(gone).count == 2, "somebody reads")
+        let kept = try store.runPlans.map { try store.runs(of: $0.stream.name) }
+        try store.removeRunsOfNobody()
+        #expect(try disk.list(gone) == [])
+        for run in old { #expect(try disk.list(history.directory(run)) == []) }
+        let left = try store.runPlans.map { try store.runs(of: $0.stream.name) }
+        #expect(left == kept)
+        for run in kept.joined() { try expectFiles(history, run, generation: 2) }
+        #expect(try store.sortAll(sizes[3]) == [])
     }
 
     @Test func `a run of a generation that was swapped away meanwhile counts for nothing`() throws {
@@ -215,7 +236,7 @@ import VarveTestSupport
                     to: Log.catalogName.name)
             }
         }
-        #expect(run == nil && isSwapped && store.runs.isEmpty)
+        #expect(try run == nil && isSwapped && store.runs.isEmpty)
         let old = "\(history.log.root.path)/offline-by-entity/1/events/key"
         #expect(try PosixFileSystem().list(old) == [])
         #expect(try history.reopen().runs.isEmpty)
