@@ -209,7 +209,9 @@ extension WindowSweep {
             set(&cells, row, lane, first ?? newest)
         case .min, .max:
             lane.prepareRanks(type)
-            set(&cells, row, lane, extreme(span, newest, lane))
+            // On its own: as an argument it would find the queue shared, and copy it.
+            let found = extreme(span, newest, lane)
+            set(&cells, row, lane, found)
         case .sum, .mean:
             if !sum(span, &lane, &cells, row) { walk(span, lane, &cells, row) }
         case .variance, .stddev: walk(span, lane, &cells, row)
