@@ -37,7 +37,9 @@ let rebuildCommands = [
         }
     },
     Command(
-        "optimize", "Sorts the offline store by entity, so that training sets take less time",
+        "optimize",
+        "Sorts new rows of the offline store by entity now, as a server does by itself now and then:"
+            + " training sets take less time",
         example: "varve optimize"
     ) { invocation in
         ProcessMemory.useHugePages()
