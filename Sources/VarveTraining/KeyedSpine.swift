@@ -1,3 +1,4 @@
+import VarveBytes
 import VarveFeatures
 import VarveFormats
 
@@ -21,7 +22,7 @@ struct KeyedSpine: Sendable {
         }
         self.keys = keys
         rows = Once {
-            let times = (table[timeColumn]?.words ?? []).map { Int64(bitPattern: $0) }
+            let times = table[timeColumn]?.words.signed ?? []
             return KeyedRows(keys.value, times: times) { count, order in
                 let parts = try? Parallel.map(count, threads: threads, name: "spine") {
                 } _: { _, number in

@@ -103,8 +103,8 @@ extension FactReader {
         }
         for entity in 0..<entities.count { starts[entity + 1] += starts[entity] }
         return SortedFacts(
-            starts: starts, eventTimes: times.event.map { Int64(bitPattern: $0) },
-            knownTimes: times.known.map { Int64(bitPattern: $0) }, lanes: lanes, slots: slots)
+            starts: starts, eventTimes: times.event.signed, knownTimes: times.known.signed,
+            lanes: lanes, slots: slots)
     }
 }
 
