@@ -112,7 +112,9 @@ extension OfflineStore {
         let plans = try runPlans
         let tables = state.withLock { $0.tables }
         return try plans.map { plan in
-            let run = try runs(of: plan.stream.name).first { $0.serves(plan.stream, plan.key, Set(plan.columns)) }
+            let run = try runs(of: plan.stream.name).first {
+                $0.serves(plan.stream, plan.key, Set(plan.columns))
+            }
             let start = run?.end.value ?? 0
             var unsorted = 0
             for file in try tables.list(plan.stream.name) where file.positions.upperBound > start {
@@ -159,8 +161,8 @@ extension OfflineStore {
     }
 
     /// Makes a run anew with all that the files hold. One at a time.
-    /// - Parameter progress: told how many more rows were read or merged; what it throws ends the work, of
-    ///   which nothing counts.
+    /// - Parameter progress: told how many more rows were read or merged; what it throws ends the
+    ///   work, of which nothing counts.
     /// - Returns: nil when there is nothing to do, or some files were written with a definition that
     ///   this one does not include.
     public func sortByEntity(
@@ -238,7 +240,9 @@ extension OfflineStore {
     private func removeFiles(in directory: String, notOf run: EntityRun?) throws {
         if state.withLock({ $0.readers > 1 }) { return }
         let kept = Set(run?.files.map(\.name) ?? []).union([EntityRun.fileName])
-        for name in try names(in: directory) where !kept.contains(name) { try files.remove("\(directory)/\(name)") }
+        for name in try names(in: directory) where !kept.contains(name) {
+            try files.remove("\(directory)/\(name)")
+        }
     }
 }
 

@@ -13,7 +13,9 @@ extension FileSystem {
 extension File {
     /// Some columns of a Parquet file, of which nothing else is read.
     /// - Parameter group: the only row group that is read; nil reads all.
-    func parquet(_ columns: Set<String>, _ layout: ParquetLayout, group: Int? = nil) throws -> Table {
+    func parquet(
+        _ columns: Set<String>, _ layout: ParquetLayout, group: Int? = nil
+    ) throws -> Table {
         let selection = try ParquetSelection(columns, layout, group: group)
         var bytes = [UInt8](count: selection.byteCount) { bytes in
             // The ranges fill the rest.
