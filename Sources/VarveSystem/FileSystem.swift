@@ -97,6 +97,16 @@ extension FileSystem {
         return bytes
     }
 
+    /// The names in a directory, sorted; none when it does not exist.
+    public func listIfAny(_ directory: String) throws(SystemError) -> [String] {
+        do {
+            return try list(directory)
+        } catch {
+            if error.isNotFound { return [] }
+            throw error
+        }
+    }
+
     /// Replaces a file so that after a crash it has the old or the new content, never a mixture:
     /// temporary file, sync, rename, sync of the directory.
     public func replace(

@@ -9,7 +9,7 @@ import VarveFormats
         _ columns: Set<String>, _ file: [UInt8], tail: [UInt8]
     ) throws -> Table {
         let selection = try ParquetSelection(
-            columns, tail: tail.raw, fileSize: Int64(file.count))
+            columns, ParquetLayout(tail: tail.raw, fileSize: Int64(file.count)))
         var bytes = [UInt8](repeating: 0xEE, count: selection.firstOffset)
         for range in selection.ranges {
             bytes += file[Int(range.lowerBound)..<Int(range.upperBound)]
@@ -40,9 +40,11 @@ import VarveFormats
     @Test func `neighbouring pages are one range`() throws {
         let file = ParquetFile.encode(.sample(), .init(rowsPerGroup: 100))
         let all = Set(Table.sample().columns.map(\.name))
-        let selection = try ParquetSelection(all, tail: file.raw, fileSize: Int64(file.count))
+        let selection = try ParquetSelection(
+            all, ParquetLayout(tail: file.raw, fileSize: Int64(file.count)))
         #expect(selection.ranges.count == 1, "\(selection.ranges)")
-        let one = try ParquetSelection(["time"], tail: file.raw, fileSize: Int64(file.count))
+        let one = try ParquetSelection(
+            ["time"], ParquetLayout(tail: file.raw, fileSize: Int64(file.count)))
         #expect(one.ranges.count == 1 && one.byteCount < selection.byteCount / 2)
     }
 

@@ -70,20 +70,10 @@ import VarveTestSupport
                         memory: nil, progress: { _ in }, partitionsMax: partitions
                     ).run()
                 }
-                for (index, column) in plan.columns.enumerated() {
-                    for row in 0..<spine.rowCount {
-                        #expect(
-                            results[0].cells[index].isIdentical(
-                                row, to: results[1].cells[index], row),
-                            "seed \(seed), \(column.name)[\(row)]")
-                    }
-                }
-                #expect(results[0].leaks == results[1].leaks)
-                #expect(results[0].unreadable == results[1].unreadable)
+                Self.expectSame(results, plan, spine, "seed \(seed)")
                 if basis > 40 {
                     #expect(results[0].unreadable == history.unreadable, "seed \(seed)")
                 }
-                #expect(results[0].latestDiffers == results[1].latestDiffers)
             }
         }
     }
@@ -124,17 +114,7 @@ import VarveTestSupport
                             }, progress: { _ in }
                         ).run()
                     }
-                    for (index, column) in plan.columns.enumerated() {
-                        for row in 0..<spine.rowCount {
-                            #expect(
-                                results[0].cells[index].isIdentical(
-                                    row, to: results[1].cells[index], row),
-                                "seed \(seed), \(context), \(column.name)[\(row)]")
-                        }
-                    }
-                    #expect(results[0].leaks == results[1].leaks, "\(context)")
-                    #expect(results[0].unreadable == results[1].unreadable, "\(context)")
-                    #expect(results[0].latestDiffers == results[1].latestDiffers, "\(context)")
+                    Self.expectSame(results, plan, spine, "seed \(seed), \(context)")
                 }
             }
         }
@@ -211,6 +191,22 @@ import VarveTestSupport
         }
         let left = try PosixFileSystem().list(place)
         #expect(left == [])
+    }
+
+    /// Expects the same cells and counts of two sweeps.
+    private static func expectSame(
+        _ results: [TrainingSweep.Result], _ plan: ServicePlan, _ spine: Spine, _ context: String
+    ) {
+        for (index, column) in plan.columns.enumerated() {
+            for row in 0..<spine.rowCount {
+                #expect(
+                    results[0].cells[index].isIdentical(row, to: results[1].cells[index], row),
+                    "\(context), \(column.name)[\(row)]")
+            }
+        }
+        #expect(results[0].leaks == results[1].leaks, "\(context)")
+        #expect(results[0].unreadable == results[1].unreadable, "\(context)")
+        #expect(results[0].latestDiffers == results[1].latestDiffers, "\(context)")
     }
 
     /// An offline store of all that the log holds now, in several files for each day.

@@ -5,7 +5,7 @@ public import VarveFormats
 /// entities that somebody asks for.
 public struct FactReader: Sendable {
     /// Where a lane's values come from.
-    enum Source {
+    private enum Source {
         case ones
         case field(Int)
         case computed(Expression)
@@ -15,7 +15,7 @@ public struct FactReader: Sendable {
     let stream: StreamDefinition
     private let sources: [Source]
     /// Fields that expressions read.
-    let evaluated: [Int]
+    private let evaluated: [Int]
     let slots: LaneSlots
     /// Values stay in the order in which they were read.
     private let keepsOrder: Bool

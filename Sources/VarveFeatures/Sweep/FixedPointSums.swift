@@ -26,10 +26,14 @@ struct FixedPointSums {
             let carries = Int.bitWidth - count.leadingZeroBitCount
             if highest - lowest + carries > Self.bitsMax { return false }
         }
-        exponent = lowest
-        // Scaling by a normal power of two is exact; the rest takes the general way.
-        scale = lowest >= -1022 && lowest <= 900 ? Self.power(lowest) : 0
+        setUnit(lowest)
         return true
+    }
+
+    private mutating func setUnit(_ exponent: Int) {
+        self.exponent = exponent
+        // Scaling by a normal power of two is exact; the rest takes the general way.
+        scale = exponent >= -1022 && exponent <= 900 ? Self.power(exponent) : 0
     }
 
     /// The same by the exponents alone, which takes less time: true for usual data.
@@ -46,8 +50,7 @@ struct FixedPointSums {
         guard least > 0, least <= most, Int(most - least) + 53 + carries <= Self.bitsMax else {
             return false
         }
-        exponent = Int(least) - 1075
-        scale = exponent >= -1022 && exponent <= 900 ? Self.power(exponent) : 0
+        setUnit(Int(least) - 1075)
         return true
     }
 

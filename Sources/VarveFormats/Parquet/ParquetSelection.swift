@@ -36,18 +36,8 @@ public struct ParquetSelection: Sendable {
     private static let start: Int64 = 4
 
     /// Finds columns.
-    /// - Parameters:
-    ///   - tail: the end of the file, with `ParquetFile.footerBytes` at least.
-    ///   - size: bytes of the file.
-    /// - Throws: `ParquetError` when the file's end is malformed.
-    public init(
-        _ wanted: Set<String>, tail: RawSpan, fileSize size: Int64
-    ) throws(ParquetError) {
-        try self.init(wanted, ParquetLayout(tail: tail, fileSize: size))
-    }
-
-    /// The same in a file whose layout is known.
     /// - Parameter group: the only row group that is read; nil reads all.
+    /// - Throws: `ParquetError` when pages lie where the file is not.
     public init(
         _ wanted: Set<String>, _ layout: ParquetLayout, group: Int? = nil
     ) throws(ParquetError) {

@@ -136,7 +136,7 @@ public struct EntityRun: Sendable, Equatable {
 extension EntityRun.Group {
     /// Many of them are read whenever a training set is built: shorter than JSON.
     fileprivate var text: String {
-        "\(rows) \(Self.hex(hashes.lowerBound)) \(Self.hex(hashes.upperBound))"
+        "\(rows) \(hashes.lowerBound.paddedHex) \(hashes.upperBound.paddedHex)"
     }
 
     fileprivate init?(_ text: Substring) {
@@ -148,13 +148,8 @@ extension EntityRun.Group {
     }
 
     private static func word(_ text: Substring) -> UInt64? {
-        guard let word = UInt64(text, radix: 16), hex(word) == text else { return nil }
+        guard let word = UInt64(text, radix: 16), word.paddedHex == text else { return nil }
         return word
-    }
-
-    private static func hex(_ word: UInt64) -> String {
-        let text = String(word, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
     }
 }
 
@@ -209,11 +204,7 @@ public final class EntityRunReader: Sendable {
         var types: [ColumnType?] = []
         self.files = try run.files.map { entry in
             let file = try files.open("\(run.directory)/\(entry.name)", .read)
-            let tail = try file.parquetTail()
-            let size = try file.size()
-            let layout = try Self.reading(file) { () throws(ParquetError) in
-                try ParquetLayout(tail: tail.raw, fileSize: size)
-            }
+            let layout = try Self.reading(file) { try file.parquetLayout() }
             guard layout.groupRows == entry.groups.map({ Int64($0.rows) }),
                 run.has(layout.columns), types.isEmpty || types == layout.columns.map(\.type)
             else {
@@ -227,11 +218,11 @@ public final class EntityRunReader: Sendable {
 
     /// Says which file a mistake is in.
     private static func reading<Result>(
-        _ file: any File, _ body: () throws(ParquetError) -> Result
+        _ file: any File, _ body: () throws -> Result
     ) throws -> Result {
         do {
             return try body()
-        } catch {
+        } catch let error as ParquetError {
             throw SnapshotError(path: file.path, reason: "\(error)")
         }
     }
@@ -276,11 +267,8 @@ public final class EntityRunReader: Sendable {
 
     private func table(_ place: EntityRun.Place, _ columns: Set<String>) throws -> Table {
         let (file, layout) = files[place.file]
-        let table: Table
-        do {
-            table = try file.parquet(columns, layout, group: place.group)
-        } catch let error as ParquetError {
-            throw SnapshotError(path: file.path, reason: "\(error)")
+        let table = try Self.reading(file) {
+            try file.parquet(columns, layout, group: place.group)
         }
         // `init` saw that the rows are as many as the run says.
         let group = run.files[place.file].groups[place.group]

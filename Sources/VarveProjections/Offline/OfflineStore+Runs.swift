@@ -67,8 +67,8 @@ extension OfflineStore {
     func runs(of stream: String, _ state: inout State) throws -> [EntityRun] {
         if let known = state.runs[stream] { return known }
         let folder = Self.directory(of: stream, state.generation, root)
-        let found = try names(in: folder).compactMap { key -> EntityRun? in
-            let names = try names(in: "\(folder)/\(key)")
+        let found = try files.listIfAny(folder).compactMap { key -> EntityRun? in
+            let names = try files.listIfAny("\(folder)/\(key)")
             guard names.contains(EntityRun.fileName) else { return nil }
             let path = "\(folder)/\(key)/\(EntityRun.fileName)"
             let run = try EntityRun.read(
@@ -79,16 +79,6 @@ extension OfflineStore {
         }
         state.runs[stream] = found
         return found
-    }
-
-    /// The names in a directory; none when it does not exist.
-    private func names(in directory: String) throws -> [String] {
-        do {
-            return try files.list(directory)
-        } catch {
-            if error.isNotFound { return [] }
-            throw error
-        }
     }
 
     /// A run whose files stay readable until the reader goes away. Call inside `reading`.
@@ -138,16 +128,16 @@ extension OfflineStore {
         // Whoever reads may be about to open one.
         if isRead { return }
         let all = "\(root)-by-entity"
-        for number in try names(in: all) {
-            for folder in try names(in: "\(all)/\(number)") {
-                for key in try names(in: "\(all)/\(number)/\(folder)") {
+        for number in try files.listIfAny(all) {
+            for folder in try files.listIfAny("\(all)/\(number)") {
+                for key in try files.listIfAny("\(all)/\(number)/\(folder)") {
                     let directory = "\(all)/\(number)/\(folder)/\(key)"
                     let isWanted = plans.contains {
                         Self.directory($0.stream.name, $0.key, generation, root) == directory
                     }
                     if isWanted { continue }
                     // RUN is the first by name, so that what is left after a crash is no run.
-                    for name in try names(in: directory) {
+                    for name in try files.listIfAny(directory) {
                         try files.remove("\(directory)/\(name)")
                     }
                 }
@@ -240,7 +230,7 @@ extension OfflineStore {
     private func removeFiles(in directory: String, notOf run: EntityRun?) throws {
         if state.withLock({ $0.readers > 1 }) { return }
         let kept = Set(run?.files.map(\.name) ?? []).union([EntityRun.fileName])
-        for name in try names(in: directory) where !kept.contains(name) {
+        for name in try files.listIfAny(directory) where !kept.contains(name) {
             try files.remove("\(directory)/\(name)")
         }
     }

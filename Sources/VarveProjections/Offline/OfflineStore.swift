@@ -76,9 +76,7 @@ public final class OfflineStore: Projection {
     /// Some columns of a file that `reading` handed out: nothing else of it is read.
     public func table(_ path: String, columns: Set<String>) throws -> Table {
         let file = try files.open(path, .read)
-        let tail = try file.parquetTail()
-        return try file.parquet(
-            columns, ParquetLayout(tail: tail.raw, fileSize: try file.size()))
+        return try file.parquet(columns, file.parquetLayout())
     }
 
     public func apply(_ frame: borrowing FrameView, stream: String) throws {

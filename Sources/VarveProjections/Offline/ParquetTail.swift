@@ -34,6 +34,12 @@ extension File {
         return try selection.decode(bytes.raw)
     }
 
+    /// Where the columns of a Parquet file are.
+    func parquetLayout() throws -> ParquetLayout {
+        let tail = try parquetTail()
+        return try ParquetLayout(tail: tail.raw, fileSize: try size())
+    }
+
     /// The bytes at the end of a Parquet file that hold its footer, and perhaps more.
     func parquetTail() throws -> [UInt8] {
         let size = try size()

@@ -140,22 +140,12 @@ struct TableDirectory {
 }
 
 extension TableDirectory {
-    /// The names in a directory; none when it does not exist.
-    private func names(_ directory: String) throws -> [String] {
-        do {
-            return try files.list(directory)
-        } catch {
-            if error.isNotFound { return [] }
-            throw error
-        }
-    }
-
     /// The files of a stream by day, then position.
     func list(_ stream: String) throws -> [TableFile] {
         var found: [TableFile] = []
         let folder = "\(path)/\(Self.folder(stream))"
-        for directory in try names(folder) where directory.hasPrefix("day=") {
-            for name in try names("\(folder)/\(directory)") {
+        for directory in try files.listIfAny(folder) where directory.hasPrefix("day=") {
+            for name in try files.listIfAny("\(folder)/\(directory)") {
                 if let file = TableFile(directory: directory, name: name) { found.append(file) }
             }
         }
@@ -182,7 +172,7 @@ extension TableDirectory {
     /// Removes what a crash left: files that begin at or after the checkpoint, files whose records
     /// are in a merged one too, and anything that is not whole.
     func removeFiles(from position: Position) throws {
-        for folder in try names(path) where !folder.hasPrefix("CHECKPOINT") {
+        for folder in try files.listIfAny(path) where !folder.hasPrefix("CHECKPOINT") {
             try removeFiles(in: folder, from: position)
         }
     }
@@ -195,13 +185,13 @@ extension TableDirectory {
 
     /// The same for one stream's directory; from position 0, all its files.
     private func removeFiles(in folder: String, from position: Position) throws {
-        for directory in try names("\(path)/\(folder)") {
+        for directory in try files.listIfAny("\(path)/\(folder)") {
             let place = "\(path)/\(folder)/\(directory)"
             guard directory.hasPrefix("day=") else {
                 try files.remove(place)
                 continue
             }
-            let names = try names(place)
+            let names = try files.listIfAny(place)
             let known = names.compactMap { TableFile(directory: directory, name: $0) }
             for name in names {
                 guard let file = TableFile(directory: directory, name: name) else {
