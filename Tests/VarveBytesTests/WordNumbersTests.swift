@@ -15,7 +15,7 @@ import VarveBytes
         for _ in 0..<3 {
             let added = (0..<count).map { _ in word() }
             for word in added where !known.contains(word) { known.append(word) }
-            let found = numbers.add(added, limit: .max)
+            let found = numbers.add(added.span, limit: .max)
             #expect(found == added.map { Int32(known.firstIndex(of: $0)!) })
             #expect(numbers.words == known)
         }
@@ -28,7 +28,7 @@ import VarveBytes
         var random = XorShift(seed: count)
         let words = (0..<count).map { UInt64($0) << [0, 30][$0 % 2] | UInt64($0) }
         var numbers = WordNumbers()
-        _ = numbers.add(words, limit: .max)
+        _ = numbers.add(words.span, limit: .max)
         // By descending word, then as chance has it.
         let orders = [
             (0..<count).sorted { words[$0] > words[$1] },
@@ -44,14 +44,14 @@ import VarveBytes
         }
         // New words come after them.
         #expect(
-            numbers.add([.max] + expected, limit: .max) == [Int32(count)]
+            numbers.add(([.max] + expected).span, limit: .max) == [Int32(count)]
                 + (0..<count).map { Int32($0) })
     }
 
     @Test func `numbers of other words stop the program`() async {
         await #expect(processExitsWith: .failure) {
             var numbers = WordNumbers()
-            _ = numbers.add([1, 2], limit: 2)
+            _ = numbers.add([1, 2].span, limit: 2)
             numbers.renumber([0])
         }
     }
@@ -59,9 +59,9 @@ import VarveBytes
     @Test func `a limit is kept to the word`() {
         let words = (0..<700).map { UInt64($0 % 300) }
         var numbers = WordNumbers()
-        #expect(numbers.add(words, limit: 299) == nil)
+        #expect(numbers.add(words.span, limit: 299) == nil)
         numbers = WordNumbers()
-        #expect(numbers.add(words, limit: 300) == words.map { Int32($0) })
+        #expect(numbers.add(words.span, limit: 300) == words.map { Int32($0) })
         #expect(numbers.numbers(of: []) == [])
         #expect(WordNumbers().numbers(of: [0, 1]) == [-1, -1])
     }

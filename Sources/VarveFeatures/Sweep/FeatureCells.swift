@@ -94,27 +94,28 @@ public struct FeatureCells: Sendable {
 
     /// Rows by the raw value of their status.
     public var countsByStatus: [Int] {
-        var counts = Array(repeating: 0, count: 256)
-        let all = statuses.raw
-        var (row, present) = (0, 0)
+        let most = 256
+        // Four beside each other: as statuses repeat, one count would wait for the one before it.
+        var counts = Array(repeating: 0, count: 4 * most)
         do {
+            let all = statuses.span
             var counts = counts.mutableSpan
-            while row < count {
-                // Most are present, which is 0: eight at a time.
-                if row + 8 <= count, all.littleEndian(at: row, as: UInt64.self) == 0 {
-                    present += 8
-                    row += 8
-                    continue
-                }
-                let end = min(row + 8, count)
-                while row < end {
-                    counts[Int(all.byte(at: row))] += 1
-                    row += 1
-                }
+            var row = 0
+            while row + 4 <= all.count {
+                counts[Int(all[row])] += 1
+                counts[most + Int(all[row + 1])] += 1
+                counts[2 * most + Int(all[row + 2])] += 1
+                counts[3 * most + Int(all[row + 3])] += 1
+                row += 4
+            }
+            while row < all.count {
+                counts[Int(all[row])] += 1
+                row += 1
             }
         }
-        counts[Int(FeatureStatus.present.rawValue)] += present
-        return counts
+        return (0..<most).map { status in
+            (0..<4).reduce(0) { $0 + counts[$1 * most + status] }
+        }
     }
 
     /// Whether a row has the same status and bits as one of another feature of this type.

@@ -77,7 +77,7 @@ public struct KeyTable: Sendable {
             column.nullCount == 0
             ? nil : words.indices.filter { !column.isNull($0) }
         let keys = present.map { $0.map { words[$0] } } ?? words
-        guard let found = single.add(keys, limit: limit) else {
+        guard let found = single.add(keys.span, limit: limit) else {
             preconditionFailure("more than \(limit) distinct keys")
         }
         guard let present else {

@@ -74,26 +74,24 @@ struct ParquetDictionaryBuilder {
     private mutating func renumber(
         _ known: ColumnNumbering, _ rows: Range<Int>, _ limit: Int, from first: Int = 0
     ) -> Bool {
-        var new = Array(repeating: UInt32.max, count: known.words.count)
+        // Nulls have a place of their own, in front, and index 0.
+        var new = Array(repeating: UInt32.max, count: known.words.count + 1)
+        new[0] = 0
         var isSmall = true
         indices = [UInt32](capacity: rows.count) { (indices: inout OutputSpan<UInt32>) in
             let numbers = known.numbers.span
             var new = new.mutableSpan
             for row in rows {
-                let number = Int(numbers[row])
-                if number < 0 {
-                    indices.append(0)
-                    continue
-                }
-                if new[number] == .max {
+                let place = Int(numbers[row]) + 1
+                if new[place] == .max {
                     if examples.count == limit {
                         isSmall = false
                         return
                     }
-                    new[number] = UInt32(examples.count)
+                    new[place] = UInt32(examples.count)
                     examples.append(first + row)
                 }
-                indices.append(new[number])
+                indices.append(new[place])
             }
         }
         return isSmall && !examples.isEmpty

@@ -79,9 +79,9 @@ extension Node {
         let set = try TrainingSet(
             log, build, spine, source: source, offline: offline, progress: progress)
         if case .file(let bytes) = request.spine {
-            for batch in try registry.batches(storing: bytes, time: clock.now()).batches {
-                try record(batch, in: Registry.artifactStream)
-            }
+            let stored = try registry.batches(
+                storing: bytes, known: spine.digest, time: clock.now())
+            for batch in stored.batches { try record(batch, in: Registry.artifactStream) }
         }
         let batch = try RecordBatch.encode([
             Record(

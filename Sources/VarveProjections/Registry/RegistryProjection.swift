@@ -108,10 +108,11 @@ public final class RegistryProjection: Projection {
 
     /// The batches that put an artifact into `varve.artifacts`, one for each chunk; none when it is
     /// there already.
-    public func batches(storing bytes: [UInt8], time: Timestamp) throws(RecordBatchError)
-        -> (digest: Digest, batches: [[UInt8]])
-    {
-        let digest = SHA256.digest(bytes.raw)
+    /// - Parameter known: SHA-256 of the bytes, for a caller that has it.
+    public func batches(
+        storing bytes: [UInt8], known: Digest? = nil, time: Timestamp
+    ) throws(RecordBatchError) -> (digest: Digest, batches: [[UInt8]]) {
+        let digest = known ?? SHA256.digest(bytes.raw)
         if registry.hasArtifact(digest) { return (digest, []) }
         var batches: [[UInt8]] = []
         let milliseconds = time.microseconds.flooredDivision(by: 1000).quotient
