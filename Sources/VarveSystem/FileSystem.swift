@@ -65,8 +65,8 @@ public protocol File: AnyObject, Sendable {
     func allocate(_ range: Range<Int64>) throws(SystemError)
     /// Cuts the file, or extends it with zeros.
     func truncate(to size: Int64) throws(SystemError)
-    /// Asks that later reads come from the disk instead of from memory; a hint.
-    func dropCache()
+    /// Asks that later reads at or after `offset` come from the disk instead of from memory; a hint.
+    func dropCache(from offset: Int64)
 }
 
 extension File {

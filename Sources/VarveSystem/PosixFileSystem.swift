@@ -227,7 +227,9 @@ final class PosixFile: File {
         }
     }
 
-    func dropCache() { _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_DONTNEED)) }
+    func dropCache(from offset: Int64) {
+        _ = posix_fadvise(descriptor, off_t(offset), 0, Int32(POSIX_FADV_DONTNEED))
+    }
 }
 
 /// A descriptor that holds an exclusive `flock`.

@@ -329,7 +329,8 @@ private final class SimulatedFile: File {
         }
     }
 
-    func dropCache() {
+    /// All of the file: what is dropped is up to the kernel.
+    func dropCache(from offset: Int64) {
         system.machine.withLock { machine in
             if machine.downBy == nil { machine.disk.dropCache(inode) }
         }

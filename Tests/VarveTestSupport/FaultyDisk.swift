@@ -69,7 +69,7 @@ private final class FaultyFile: File {
         try file.allocate(range)
     }
     func truncate(to size: Int64) throws(SystemError) { try file.truncate(to: size) }
-    func dropCache() { file.dropCache() }
+    func dropCache(from offset: Int64) { file.dropCache(from: offset) }
 
     private func check(_ operation: String) throws(SystemError) {
         if disk.fault.withLock({ $0 == .full }) {

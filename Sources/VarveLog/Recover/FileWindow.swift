@@ -19,10 +19,10 @@ struct FileWindow: ~Copyable {
 
     /// A window of a segment's file of `size` bytes.
     /// - Parameter surveyedBytes: those that `survey` reads before the file system is asked where the
-    ///   next data are: what it has read ahead counts as written for it.
+    ///   next data are.
     init(
         _ file: any File, size: Int64, log: LogID, base: Int64, block: Int,
-        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 16 << 20
+        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 4 << 20
     ) {
         self.surveyedBytes = surveyedBytes
         self.ignoresChecksums = ignoresChecksums
@@ -129,6 +129,8 @@ struct FileWindow: ~Copyable {
     /// Some bytes that are known to be zero, or none, from an offset or a bit later on.
     private func hole(from offset: Int64) -> Range<Int64> {
         let start = min(size, offset + surveyedBytes)
+        // What it has read ahead counts as written for the file system.
+        file.dropCache(from: start)
         return start..<max(start, min(size, file.nextData(from: start) ?? size))
     }
 

@@ -179,7 +179,7 @@ struct LogOpening {
         if next == nil, !isReadOnly {
             try Recovery.system { () throws(SystemError) in try file.sync() }
         }
-        if !isReadOnly { file.dropCache() }
+        if !isReadOnly { file.dropCache(from: 0) }
         segment.scanned = try recovery.read(file, segment.header, next: next)
         segment.footer = nil
         segment.pipeline = recovery.pipeline

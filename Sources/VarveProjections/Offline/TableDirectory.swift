@@ -74,7 +74,7 @@ struct TableDirectory {
         // Rows that are on disk wait no longer, also when the next day's cannot be written.
         defer {
             tables[stream]?.remove(days: written)
-            changed[stream, default: []].formUnion(written)
+            if !written.isEmpty { changed[stream, default: []].formUnion(written) }
         }
         for day in table.days where isWanted(day) {
             let rows = Table(columns: day.columns, metadata: table.stream.tableMetadata)

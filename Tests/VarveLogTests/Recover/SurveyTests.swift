@@ -23,7 +23,7 @@ import VarveTestSupport
         func sync() throws(SystemError) {}
         func allocate(_ range: Range<Int64>) throws(SystemError) {}
         func truncate(to size: Int64) throws(SystemError) {}
-        func dropCache() {}
+        func dropCache(from offset: Int64) {}
     }
 
     @Test(arguments: 0..<12 as Range<UInt64>)
