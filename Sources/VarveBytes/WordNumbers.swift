@@ -14,6 +14,15 @@ public struct WordNumbers: Sendable {
     /// None yet.
     public init() {}
 
+    /// Words that are there once each, numbered as they stand.
+    public init(distinct words: [UInt64]) {
+        self.words = words
+        var size = slots.count
+        while 2 * words.count > size { size *= 2 }
+        slots = Array(repeating: 0, count: size)
+        Self.place(words, &slots)
+    }
+
     /// Distinct words.
     public var count: Int { words.count }
 
@@ -62,20 +71,21 @@ public struct WordNumbers: Sendable {
         return Int32(words.count - 1)
     }
 
-    /// Numbers the words anew.
-    /// - Parameter order: by new number the old one; each of them once.
-    public mutating func renumber(_ order: [Int32]) {
-        precondition(order.count == words.count, "\(order.count) numbers of \(words.count) words")
-        let ranks = order.inverse
-        words = order.map { words[Int($0)] }
-        for slot in slots.indices where slots[slot] != 0 {
-            slots[slot] = UInt32(ranks[Int(slots[slot]) - 1] + 1)
-        }
-    }
-
     private mutating func grow() {
         slots = Array(repeating: 0, count: 4 * slots.count)
-        for (number, word) in words.enumerated() { slots[slot(of: word)] = UInt32(number + 1) }
+        Self.place(words, &slots)
+    }
+
+    /// Puts words into slots, which are free.
+    private static func place(_ words: [UInt64], _ slots: inout [UInt32]) {
+        let mask = slots.count - 1
+        let words = words.span
+        var slots = slots.mutableSpan
+        for number in words.indices {
+            var slot = Int(truncatingIfNeeded: KeyHash.mixed(words[number])) & mask
+            while slots[slot] != 0 { slot = (slot + 1) & mask }
+            slots[slot] = UInt32(number + 1)
+        }
     }
 
     /// The slot that a word has, or would have.

@@ -175,7 +175,7 @@ extension TrainingSweep {
             }
             try progress(.facts(count, stream: stream.name))
             let batches = zip(readers, sources).map {
-                $0.reader.batch($1, $0.keyed.keys.value, $0.partitions.value)
+                $0.reader.batch($1, $0.keyed.keys, $0.partitions.value)
             }
             try store.put(number - 1, batches)
             return unreadable

@@ -127,7 +127,6 @@ extension TrainingSweep {
         _ name: String, _ wanted: [ViewColumn], _ known: inout [KeyedSpine],
         _ spill: FactStore.Spill?, _ ways: inout Ways, _ result: inout Result
     ) throws {
-        let hasRuns = try offline.map { try !$0.runs(of: name).isEmpty } ?? false
         var views: [AskedView] = []
         for column in wanted {
             let view = definitions.views[column.view]
@@ -137,13 +136,10 @@ extension TrainingSweep {
             }
             let fields = view.entity.map(\.name)
             let keyed =
-                known.first { $0.fields == fields && ($0.isByHash || !hasRuns) }
+                known.first { $0.fields == fields }
                 ?? KeyedSpine(
-                    spine.table, fields, timeColumn: spine.timeColumn, isByHash: hasRuns,
-                    threads: threads)
-            if !known.contains(where: { $0.fields == fields && $0.isByHash == keyed.isByHash }) {
-                known.append(keyed)
-            }
+                    spine.table, fields, timeColumn: spine.timeColumn, threads: threads)
+            if !known.contains(where: { $0.fields == fields }) { known.append(keyed) }
             views.append(AskedView(view: view, columns: [column], keyed: keyed))
         }
         guard let first = views.first else { return }
@@ -160,7 +156,8 @@ extension TrainingSweep {
                 rows: view.keyed.rows.value, partitions: reader.partitions.value,
                 isAsKnown: mode == .asKnown, newest: spine.newestTime.microseconds,
                 keepsOthers: !ways.others.isEmpty,
-                lanesWithNulls: batches.map { FactBatch.lanesWithNulls($0) })
+                lanesWithNulls: batches.map { FactBatch.lanesWithNulls($0) },
+                numbers: batches == nil ? [] : view.keyed.numbers.value)
             let (count, name) = (spine.rowCount, view.view.name)
             let answers = try Parallel.map(
                 request.partitions.count, threads: threads, name: "sweep"

@@ -19,16 +19,14 @@ struct ViewReader: Sendable {
         _ view: ViewDefinition, _ stream: StreamDefinition, _ features: [Int], _ keyed: KeyedSpine,
         _ run: EntityRunReader?, keepsFacts: Bool, partitionsMax: Int
     ) {
-        // One that was made after the keys were numbered comes too late.
-        let run = keyed.isByHash ? run : nil
         isLookedUp =
             run == nil && keepsFacts && PartitionSweep.areNewestValues(features, of: view, stream)
         reader = FactReader(view, stream, keepsOrder: isLookedUp)
         self.keyed = keyed
         self.run = run
         partitions = Once {
-            guard let run else { return KeyPartitions(keyed.keys.value, max: partitionsMax) }
-            return KeyPartitions(keyed.keys.value, from: run.firstHashes)
+            guard let run else { return KeyPartitions(keyed.keys, max: partitionsMax) }
+            return KeyPartitions(keyed.keys, from: run.firstHashes)
         }
     }
 
@@ -45,7 +43,7 @@ struct ViewReader: Sendable {
         if bound != nil { columns.insert("_position") }
         let records = FactReader.Records(
             try run.table(partition, columns: columns), basis: bound)
-        guard let facts = reader.sorted(records, keyed.keys.value, entities) else {
+        guard let facts = reader.sorted(records, keyed.keys, entities) else {
             throw run.disorder(ofPart: partition)
         }
         return facts

@@ -3,8 +3,8 @@ import VarveBytes
 /// The facts of one partition, put together by entity, each entity's in order of
 /// (event time, position).
 struct EntityColumns {
-    private(set) var eventTimes: [Int64] = []
-    private var knownTimes: [Int64] = []
+    private(set) var eventTimes = FactTimes()
+    private var knownTimes = FactTimes()
     /// Empty when no fact is replaced.
     private var replacedTimes: [Int64] = []
     /// Where each entity begins, and where the last one ends.
@@ -59,8 +59,8 @@ struct EntityColumns {
         for entity in 0..<entities.count {
             TimeOrder.sort(&entries, starts[entity]..<starts[entity + 1]) { $0.eventTime }
         }
-        eventTimes = each { $0.eventTime }
-        knownTimes = each { $0.knownTime }
+        eventTimes = FactTimes(words: each { UInt64(bitPattern: $0.eventTime) })
+        knownTimes = FactTimes(words: each { UInt64(bitPattern: $0.knownTime) })
         let hasReplaced = parts.contains { !$0.batch.replacedTimes.isEmpty }
         replacedTimes = hasReplaced ? values(orOfEmpty: .max) { $0.replacedTimes } : []
     }
@@ -94,8 +94,8 @@ struct EntityColumns {
             while next < kept.count, kept[next] < start { next += 1 }
             return next
         }
-        sweep.eventTimes = kept.map { eventTimes[$0] }
-        sweep.knownTimes = kept.map { knownTimes[$0] }
+        sweep.eventTimes = FactTimes(words: kept.map { eventTimes.words[$0] })
+        sweep.knownTimes = FactTimes(words: kept.map { knownTimes.words[$0] })
         sweep.replacedTimes = replacedTimes.isEmpty ? [] : kept.map { replacedTimes[$0] }
         sweep.values = LaneSweep.Values(
             states: kept.map { found.states[$0] },

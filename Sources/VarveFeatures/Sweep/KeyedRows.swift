@@ -1,6 +1,10 @@
 import VarveBytes
+public import VarveFormats
 
 /// The rows of a spine, put together by key and in order of time within each.
+///
+/// Rows are parted by the highest bits of their keys' hashes, a chunk of them at a time; then each
+/// part's keys are numbered and its rows put in order. Both goes on as many threads as there are.
 public struct KeyedRows: Sendable {
     public let keys: KeyTable
     /// Rows that have a key.
@@ -12,56 +16,54 @@ public struct KeyedRows: Sendable {
     /// Rows whose key has a null.
     public let keyless: [Int32]
 
-    /// Calls a function with each number below a count and answers the results in that order: what
-    /// a caller with threads to spare does on several of them.
-    public typealias Mapping = (Int, @escaping @Sendable (Int) -> Part) -> [Part]
-
-    /// The rows of some neighbouring keys, in order.
-    public struct Part: Sendable {
-        fileprivate var rows: [TimedRow]
-        /// Rows of each key.
-        fileprivate var counts: [Int]
-    }
-
-    fileprivate struct TimedRow: AnyBits {
+    fileprivate struct HashedRow: AnyBits {
+        let word: UInt64
         let time: Int64
         let row: Int32
-        let key: Int32
+        /// No gap: see `AnyBits`.
+        var unused: Int32 = 0
     }
 
-    /// Parts at most: rows are put into so many places at once without leaving the caches.
-    private static let partsMax = 64
+    private static let rowsPerChunk = 1 << 16
+    /// Parts are two to this power at most: rows are put into so many places at once without leaving
+    /// the caches.
+    private static let partBitsMax = 6
+    /// Rows of a part at least, about.
+    private static let partBits = 12
 
     /// - Parameters:
-    ///   - times: T of every row that `keys` numbers.
-    ///   - map: orders parts; nil does it one after the other.
-    public init(_ keys: KeyTable, times: [Int64], map: Mapping? = nil) {
-        self.keys = keys
-        var shift = 0
-        while keys.count >> shift > Self.partsMax { shift += 1 }
-        let count = keys.count == 0 ? 0 : ((keys.count - 1) >> shift) + 1
-        let (parted, ends, keyless) = Self.parted(keys.numbers, times, shift, count)
-        let width = 1 << shift
-        let order: @Sendable (Int) -> Part = { part in
-            let first = part * width
-            return Part(
-                parted[ends[part]..<ends[part + 1]],
-                keys: first..<min(first + width, keys.count))
+    ///   - columns: the key's fields.
+    ///   - times: T of every row.
+    public init(_ columns: [Column], times: Column, workers: some Workers = OneWorker()) {
+        let rows = times.count
+        var bits = 0
+        while bits < Self.partBitsMax, rows >> (Self.partBits + bits) > 0 { bits += 1 }
+        let parting = Parting(bits: bits)
+        let cells = KeyCells(columns)
+        let starts = Array(stride(from: 0, to: rows, by: Self.rowsPerChunk))
+        let chunks = workers.map(starts.count) { number in
+            let start = starts[number]
+            return Chunk(cells, times, start..<min(rows, start + Self.rowsPerChunk), parting)
         }
-        let parts = map?(count, order) ?? (0..<count).map(order)
-        var starts = [0]
-        starts.reserveCapacity(keys.count + 1)
+        let parts = workers.map(parting.count) { Part(cells, chunks, $0) }
+        self.init(parts, keyless: chunks.flatMap(\.keyless), areWords: cells.areWords)
+    }
+
+    private init(_ parts: [Part], keyless: [Int32], areWords: Bool) {
+        var (keys, starts) = (KeyStretch(), [0])
         for part in parts {
+            keys.append(part.keys)
             for count in part.counts { starts.append(starts[starts.count - 1] + count) }
         }
+        self.keys = KeyTable(keys, areWords: areWords)
         (self.starts, self.keyless) = (starts, keyless)
-        self.order = Self.each(parts, parted.count) { $0.row }
-        self.times = Self.each(parts, parted.count) { $0.time }
+        order = Self.each(parts, starts[starts.count - 1]) { $0.row }
+        times = Self.each(parts, starts[starts.count - 1]) { $0.time }
     }
 
     @inline(__always)
     private static func each<Element: BitwiseCopyable>(
-        _ parts: [Part], _ count: Int, _ value: (TimedRow) -> Element
+        _ parts: [Part], _ count: Int, _ value: (HashedRow) -> Element
     ) -> [Element] {
         [Element](capacity: count) { (elements: inout OutputSpan<Element>) in
             for part in parts {
@@ -71,62 +73,119 @@ public struct KeyedRows: Sendable {
         }
     }
 
-    /// Rows by part, in their order within each, where parts begin and the last one ends, and rows
-    /// without a key.
-    private static func parted(
-        _ numbers: [Int32], _ times: [Int64], _ shift: Int, _ count: Int
-    ) -> (rows: [TimedRow], starts: [Int], keyless: [Int32]) {
-        let shift = Int32(shift)
-        var starts = Array(repeating: 0, count: count + 1)
-        for number in numbers where number >= 0 { starts[Int(number >> shift) + 1] += 1 }
-        for part in 0..<count { starts[part + 1] += starts[part] }
-        var keyless: [Int32] = []
-        let rows = [TimedRow](count: starts[count]) { rows in
-            var next = starts
-            var places = next.mutableSpan
-            let (numbers, times) = (numbers.span, times.span)
-            for row in numbers.indices {
-                let number = numbers[row]
-                if number < 0 {
-                    keyless.append(Int32(truncatingIfNeeded: row))
-                    continue
-                }
-                let part = Int(number >> shift)
-                rows[places[part]] = TimedRow(
-                    time: times[row], row: Int32(truncatingIfNeeded: row), key: number)
-                places[part] += 1
+    /// For each row of the spine the number of its key; -1 where that has a null.
+    /// - Parameter count: rows of the spine.
+    public func numbers(rows count: Int) -> [Int32] {
+        var numbers = Array(repeating: Int32(-1), count: count)
+        for key in 0..<(starts.count - 1) {
+            for place in starts[key]..<starts[key + 1] {
+                numbers[Int(order[place])] = Int32(truncatingIfNeeded: key)
             }
         }
-        return (rows, starts, keyless)
+        return numbers
     }
 }
 
-extension KeyedRows.Part {
-    /// Puts rows of some keys together by key.
-    fileprivate init(_ parted: ArraySlice<KeyedRows.TimedRow>, keys: Range<Int>) {
-        counts = Array(repeating: 0, count: keys.count)
-        let first = keys.lowerBound
-        for row in parted { counts[Int(row.key) - first] += 1 }
-        var next: [Int] = []
-        var start = 0
-        for count in counts {
-            next.append(start)
-            start += count
+extension KeyedRows {
+    /// Into which part a hash belongs.
+    fileprivate struct Parting: Sendable {
+        let bits: Int
+
+        var count: Int { 1 << bits }
+
+        /// In two steps, as a shift by all 64 bits is none.
+        @inline(__always)
+        func part(_ hash: UInt64) -> Int {
+            Int(truncatingIfNeeded: (hash &>> 1) &>> UInt64(63 - bits))
         }
-        rows = [KeyedRows.TimedRow](count: parted.count) { rows in
-            var places = next.mutableSpan
-            let parted = parted.span
-            for index in parted.indices {
-                let row = parted[index]
-                let key = Int(row.key) - first
-                rows[places[key]] = row
-                places[key] += 1
+    }
+
+    /// Some neighbouring rows of the spine by part, in their order within each.
+    fileprivate struct Chunk: Sendable {
+        let rows: [HashedRow]
+        /// Where each part begins, and where the last one ends.
+        let starts: [Int]
+        let keyless: [Int32]
+
+        init(_ cells: KeyCells, _ times: Column, _ range: Range<Int>, _ parting: Parting) {
+            let found = cells.words(range)
+            let isWord = cells.areWords
+            var starts = Array(repeating: 0, count: parting.count + 1)
+            // Between rows whose key has a null.
+            var stretches: [Range<Int>] = []
+            var next = 0
+            for null in found.nulls + [Int32(range.count)] {
+                stretches.append(next..<Int(null))
+                next = Int(null) + 1
             }
+            for stretch in stretches {
+                let words = found.words.span
+                var counts = starts.mutableSpan
+                for index in stretch {
+                    let hash = isWord ? KeyHash.mixed(words[index]) : words[index]
+                    counts[parting.part(hash) + 1] += 1
+                }
+            }
+            for part in 0..<parting.count { starts[part + 1] += starts[part] }
+            rows = [HashedRow](count: starts[parting.count]) { rows in
+                var free = starts
+                var places = free.mutableSpan
+                let (words, times) = (found.words.span, times.words.span)
+                for stretch in stretches {
+                    for index in stretch {
+                        let word = words[index]
+                        let part = parting.part(isWord ? KeyHash.mixed(word) : word)
+                        let row = range.lowerBound + index
+                        rows[places[part]] = HashedRow(
+                            word: word, time: Int64(bitPattern: times[row]),
+                            row: Int32(truncatingIfNeeded: row))
+                        places[part] += 1
+                    }
+                }
+            }
+            self.starts = starts
+            keyless = found.nulls.map { Int32(truncatingIfNeeded: range.lowerBound) + $0 }
         }
-        start = 0
-        for count in counts {
-            TimeOrder.sort(&rows, start..<(start + count)) { $0.time }
-            start += count
+    }
+
+    /// The rows of some neighbouring keys, by key and in order of time.
+    fileprivate struct Part: Sendable {
+        let keys: KeyStretch
+        /// Rows of each key.
+        let counts: [Int]
+        var rows: [HashedRow]
+
+        init(_ cells: KeyCells, _ chunks: [Chunk], _ part: Int) {
+            let slices = chunks.map { $0.rows[$0.starts[part]..<$0.starts[part + 1]] }
+            var parted: [HashedRow] = []
+            parted.reserveCapacity(slices.reduce(0) { $0 + $1.count })
+            for slice in slices { parted += slice }
+            var numbers: [Int32] = []
+            keys = KeyStretch(
+                cells, cells.areWords ? [] : parted.map(\.row), parted.map(\.word), &numbers)
+            var counts = Array(repeating: 0, count: keys.words.count)
+            for number in numbers { counts[Int(number)] += 1 }
+            var next: [Int] = []
+            var start = 0
+            for count in counts {
+                next.append(start)
+                start += count
+            }
+            rows = [HashedRow](count: parted.count) { rows in
+                var places = next.mutableSpan
+                let (parted, numbers) = (parted.span, numbers.span)
+                for index in parted.indices {
+                    let key = Int(numbers[index])
+                    rows[places[key]] = parted[index]
+                    places[key] += 1
+                }
+            }
+            start = 0
+            for count in counts {
+                TimeOrder.sort(&rows, start..<(start + count)) { $0.time }
+                start += count
+            }
+            self.counts = counts
         }
     }
 }

@@ -19,8 +19,8 @@ struct LaneSweep {
 
     /// Where the facts of each entity begin, and where those of the last one end.
     var starts: [Int] = []
-    var eventTimes: [Int64] = []
-    var knownTimes: [Int64] = []
+    var eventTimes = FactTimes()
+    var knownTimes = FactTimes()
     /// Empty when no fact is replaced.
     var replacedTimes: [Int64] = []
     var values = Values()
@@ -40,7 +40,7 @@ struct LaneSweep {
     /// Prefix sums of the values of `summed`.
     private(set) var sums = FixedPointSums()
     private(set) var summed = 0..<0
-    private var hasSums = false
+    private(set) var hasSums = false
     /// Sums are in `sums`; otherwise windows are walked.
     private(set) var sumsFit = false
     /// For each text a number in the order of `Value.precedes`; words are ranks themselves, nearly.

@@ -4,6 +4,9 @@ extension PartitionSweep {
     public struct Request: Sendable {
         public let view: ViewDefinition
         public let rows: KeyedRows
+        /// For each row of the spine the number of its entity, see `KeyedRows.numbers`; empty unless
+        /// values are looked up at the end.
+        let numbers: [Int32]
         public let partitions: KeyPartitions
         /// Whether rows rest on what was known at their T, or on all that is known.
         public let isAsKnown: Bool
@@ -25,12 +28,14 @@ extension PartitionSweep {
         ///   - features: those that are asked for, by their places in the view.
         ///   - lanesWithNulls: of batches that stay in memory until all rows are answered: what
         ///     is only the value of one fact is then looked up at the end. Nil: they do not stay.
+        ///   - numbers: `KeyedRows.numbers` if they stay, or else none.
         public init(
             view: ViewDefinition, stream: StreamDefinition, features: [Int], rows: KeyedRows,
             partitions: KeyPartitions, isAsKnown: Bool, newest: Int64, keepsOthers: Bool,
-            lanesWithNulls: Set<Int>?
+            lanesWithNulls: Set<Int>?, numbers: [Int32]
         ) {
             self.view = view
+            self.numbers = numbers
             self.rows = rows
             self.partitions = partitions
             self.isAsKnown = isAsKnown

@@ -120,11 +120,9 @@ public struct PartitionSweep {
             bounds[number].find(rows, lane)
             openBounds[number] = bounds[number].of(rows.open)
         }
-        if windows[question].sharesSums, lane.isPlain,
-            lane.prepareSums(0..<lane.count, isInteger: false)
-        {
-            bounds[number].findSums(rows, lane)
-            if !open.times.isEmpty { openBounds[number].findSums(open, lane) }
+        if windows[question].sharesSums, lane.isPlain {
+            bounds[number].findSums(rows, &lane)
+            if !open.times.isEmpty { openBounds[number].findSums(open, &lane) }
         }
         known[question].resize(rows.times.count)
         windows[question].answer(rows, bounds[number], &lane, categories, &known[question])

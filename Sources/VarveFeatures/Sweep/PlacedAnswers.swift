@@ -55,7 +55,7 @@ public struct PlacedAnswers: Sendable {
             for index in numbers.indices {
                 values[index].look(up: feature.cells, block, &found[index].cells)
                 found[index].latestDiffers += found[index].cells.differing(
-                    from: joined[index], request.rows.keys.numbers, block)
+                    from: joined[index], request.numbers, block)
             }
         }
         for index in numbers.indices {

@@ -6,8 +6,8 @@ import VarveFormats
 public struct SortedFacts: Sendable {
     /// Where the facts of each entity of the partition begin, and where those of the last one end.
     let starts: [Int]
-    let eventTimes: [Int64]
-    let knownTimes: [Int64]
+    let eventTimes: FactTimes
+    let knownTimes: FactTimes
     let lanes: [LaneSweep.Values]
     let slots: LaneSlots
 
@@ -103,7 +103,8 @@ extension FactReader {
         }
         for entity in 0..<entities.count { starts[entity + 1] += starts[entity] }
         return SortedFacts(
-            starts: starts, eventTimes: times.event.signed, knownTimes: times.known.signed,
+            starts: starts, eventTimes: FactTimes(words: times.event),
+            knownTimes: FactTimes(words: times.known),
             lanes: lanes, slots: slots)
     }
 }

@@ -45,7 +45,8 @@ struct SweepRows {
         _ lane: borrowing LaneSweep, reach: Int64, _ times: [Int64], _ starts: [Int],
         _ ends: inout [Int32], _ settled: inout [Int32], _ open: inout [Int32]
     ) {
-        let (events, known, times) = (lane.eventTimes.span, lane.knownTimes.span, times.span)
+        let (events, known) = (lane.eventTimes.words.span, lane.knownTimes.words.span)
+        let times = times.span
         var ends = ends.mutableSpan
         var settled = settled.mutableSpan
         let hasReplaced = lane.hasReplaced
@@ -55,14 +56,14 @@ struct SweepRows {
             let last = starts[entity + 1] - 1
             for row in starts[entity]...last {
                 let limit = times[row].subtractingClamped(-reach)
-                while end < stop, events[end] < limit { end += 1 }
+                while end < stop, Int64(bitPattern: events[end]) < limit { end += 1 }
                 if row == last {
                     // A plain join sees all that is known.
                     bound = end
                 } else if hasReplaced {
                     while bound < end, lane.fate(bound) < limit { bound += 1 }
                 } else {
-                    while bound < end, known[bound] < limit { bound += 1 }
+                    while bound < end, Int64(bitPattern: known[bound]) < limit { bound += 1 }
                 }
                 ends[row] = Int32(truncatingIfNeeded: end)
                 settled[row] = Int32(truncatingIfNeeded: bound)

@@ -12,8 +12,8 @@ struct WindowBounds {
     private(set) var tops: [Int32] = []
     /// Whether they are those of the facts at hand.
     var isCurrent = false
-    /// For each row whose facts are all settled the sum of the values, if there are any; empty where
-    /// nobody asked for them.
+    /// For each row whose facts are all settled the sum of the values, if there are any, no finite
+    /// number where it is not known; empty where nobody asked for them.
     private(set) var sums: [Double] = []
     /// Facts of a window that are looked for from its end.
     private static let factsBackward = 8
@@ -44,7 +44,7 @@ struct WindowBounds {
         _ lowers: inout [Int32], _ tops: inout [Int32]
     ) {
         let (length, lag, hop) = window
-        let (facts, times, ends) = (lane.eventTimes.span, rows.times.span, rows.ends.span)
+        let (facts, times, ends) = (lane.eventTimes.words.span, rows.times.span, rows.ends.span)
         var lowers = lowers.mutableSpan
         var tops = tops.mutableSpan
         for entity in 0..<(rows.starts.count - 1) {
@@ -63,17 +63,17 @@ struct WindowBounds {
                     top = start
                 } else if lag != 0 {
                     let edge = nearEdge.subtractingClamped(-reach)
-                    while near < stop, facts[near] < edge { near += 1 }
+                    while near < stop, Int64(bitPattern: facts[near]) < edge { near += 1 }
                     top = min(near, top)
                 }
                 // Short windows begin near their end, long ones near where the last row's began.
                 let least = max(lower, top - factsBackward)
                 var first = top
-                while first > least, facts[first - 1] >= farEdge { first -= 1 }
+                while first > least, Int64(bitPattern: facts[first - 1]) >= farEdge { first -= 1 }
                 if first > least {
                     lower = first
                 } else {
-                    while lower < top, facts[lower] < farEdge { lower += 1 }
+                    while lower < top, Int64(bitPattern: facts[lower]) < farEdge { lower += 1 }
                 }
                 lowers[row] = Int32(truncatingIfNeeded: lower)
                 tops[row] = Int32(truncatingIfNeeded: top)
@@ -84,14 +84,23 @@ struct WindowBounds {
     /// Forgets sums, which are those of one lane.
     mutating func dropSums() { sums.removeAll(keepingCapacity: true) }
 
-    /// Finds the sums of all rows, if they are not found already.
-    /// - Parameter lane: plain, with sums of all its facts.
-    mutating func findSums(_ rows: borrowing SweepRows, _ lane: borrowing LaneSweep) {
+    /// Finds the sums of all rows, if they are not found already and windows are short or the lane
+    /// has sums.
+    /// - Parameter lane: plain.
+    mutating func findSums(_ rows: borrowing SweepRows, _ lane: inout LaneSweep) {
         if !sums.isEmpty { return }
-        let (allLowers, allTops) = (self.lowers, self.tops)
-        let (lowers, tops, settled) = (allLowers.span, allTops.span, rows.settled.span)
-        let words = lane.values.words.span
         let count = rows.times.count
+        let areShort = facts(0..<count) <= 2 * lane.count
+        if !areShort, !lane.prepareSums(0..<lane.count, isInteger: false) { return }
+        Self.findSums(rows.settled, lowers, tops, areShort: areShort, lane, count, &sums)
+    }
+
+    private static func findSums(
+        _ settled: [Int32], _ lowers: [Int32], _ tops: [Int32], areShort: Bool,
+        _ lane: borrowing LaneSweep, _ count: Int, _ sums: inout [Double]
+    ) {
+        let (lowers, tops, settled) = (lowers.span, tops.span, settled.span)
+        let words = lane.values.words.span
         sums.append(addingCapacity: count) { sums in
             for row in 0..<count {
                 let (lower, top) = (Int(lowers[row]), Int(tops[row]))
@@ -103,11 +112,23 @@ struct WindowBounds {
                 } else if top - lower == 2 {
                     sums.append(
                         Double(bitPattern: words[lower]) + Double(bitPattern: words[lower + 1]) + 0)
+                } else if areShort {
+                    var sum = ShortSum()
+                    for index in lower..<top { sum.add(Double(bitPattern: words[index])) }
+                    // Where two doubles do not hold it, it is found out with the row's answer.
+                    sums.append(sum.value ?? .nan)
                 } else {
                     sums.append(lane.double(lane.sum(lower..<top)))
                 }
             }
         }
+    }
+
+    /// Facts in the windows of some rows together.
+    func facts(_ rows: Range<Int>) -> Int {
+        var facts = 0
+        for row in rows { facts += Int(tops[row] - lowers[row]) }
+        return facts
     }
 
     /// The bounds of some rows.

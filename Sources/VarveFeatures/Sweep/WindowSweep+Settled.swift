@@ -23,7 +23,8 @@ extension WindowSweep {
         case .first:
             each(range, rows, bounds, lane, &cells) { lower, _ in words[lower] }
         case .min, .max:
-            guard scansLess(range, rows, bounds, lane.count) else { return false }
+            // Looking at every fact of every window is less work than a queue of extremes.
+            guard bounds.facts(range) <= 4 * lane.count else { return false }
             let isFloat = type == .float64
             // The complement of every key turns their order round.
             let turn: Int64 = feature.function == .max ? -1 : 0
@@ -122,7 +123,8 @@ extension WindowSweep {
         _ word: (_ row: Int, _ lower: Int, _ top: Int) -> UInt64?
     ) {
         let (lowers, tops) = (bounds.lowers.span, bounds.tops.span)
-        let (settled, times, events) = (rows.settled.span, rows.times.span, lane.eventTimes.span)
+        let (settled, times) = (rows.settled.span, rows.times.span)
+        let events = lane.eventTimes.words.span
         var words = words.mutableSpan
         var statuses = statuses.mutableSpan
         for row in range {
@@ -134,7 +136,8 @@ extension WindowSweep {
                 continue
             } else if lower == top, !isOfNone {
                 status = .notFound
-            } else if let maxAge, isOlder(events[top - 1], than: maxAge, at: times[row]) {
+            } else if let maxAge, isOlder(
+                    Int64(bitPattern: events[top - 1]), than: maxAge, at: times[row]) {
                 status = .expired
             } else if let found = word(row, lower, top) {
                 answer = found
@@ -145,16 +148,6 @@ extension WindowSweep {
             words[row] = answer
             statuses[row] = status.rawValue
         }
-    }
-
-    /// Whether looking at every fact of every window is less work than a queue of extremes.
-    private func scansLess(
-        _ range: Range<Int>, _ rows: borrowing SweepRows, _ bounds: borrowing WindowBounds,
-        _ count: Int
-    ) -> Bool {
-        var facts = 0
-        for row in range { facts += Int(bounds.tops[row] - bounds.lowers[row]) }
-        return facts <= 4 * count
     }
 
     /// Whether a time lies further back than an age.

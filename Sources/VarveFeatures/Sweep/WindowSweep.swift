@@ -46,7 +46,9 @@ struct WindowSweep {
         _ categories: LaneSweep, _ cells: inout FeatureCells
     ) {
         let count = rows.times.count
-        guard isSum else { return answer(0..<count, rows, bounds, &lane, categories, &cells) }
+        guard isSum, bounds.sums.isEmpty else {
+            return answer(0..<count, rows, bounds, &lane, categories, &cells)
+        }
         // One unit for the values of all entities, if there is one; else one for each.
         if lane.prepareSums(0..<lane.count, isInteger: type == .int64) {
             return answer(0..<count, rows, bounds, &lane, categories, &cells)
@@ -258,12 +260,19 @@ extension WindowSweep {
         lane.isPresent(index) && !lane.isReplaced(index)
     }
 
-    /// Sum or mean from prefix sums; false where the slow way must be taken.
+    /// Windows of so many facts are summed fact by fact where they are not settled.
+    private static var shortest: Int { 32 }
+
+    /// Sum or mean, of long windows from prefix sums; false where the slow way must be taken.
     private func sum(
         _ span: Span, _ lane: inout LaneSweep, _ cells: inout FeatureCells, _ row: Int
     ) -> Bool {
         let isInteger = type == .int64
-        guard lane.sumsFit else { return false }
+        if lane.isPlain, !isInteger, span.settled.count + span.open.count <= Self.shortest {
+            return shortSum(span, lane, &cells, row)
+        }
+        guard lane.hasSums ? lane.sumsFit : lane.prepareSums(0..<lane.count, isInteger: isInteger)
+        else { return false }
         var total = lane.sum(span.settled)
         var count = lane.valueCount(span.settled)
         for index in span.open
@@ -287,6 +296,21 @@ extension WindowSweep {
             guard rounded.isFinite else { return false }
             set(&cells, row, finite: rounded / Double(count))
         }
+        return true
+    }
+
+    /// Sum or mean of a few doubles; false where the slow way must be taken.
+    private func shortSum(
+        _ span: Span, _ lane: LaneSweep, _ cells: inout FeatureCells, _ row: Int
+    ) -> Bool {
+        var sum = ShortSum()
+        var count = 0
+        forEachValue(span, lane) { index in
+            sum.add(lane.double(index))
+            count += 1
+        }
+        guard let total = sum.value, total.isFinite else { return false }
+        set(&cells, row, finite: feature.function == .sum ? total : total / Double(count))
         return true
     }
 

@@ -22,7 +22,7 @@ struct FileWindow: ~Copyable {
     ///   next data are.
     init(
         _ file: any File, size: Int64, log: LogID, base: Int64, block: Int,
-        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 4 << 20
+        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 64 << 10
     ) {
         self.surveyedBytes = surveyedBytes
         self.ignoresChecksums = ignoresChecksums

@@ -30,7 +30,7 @@ struct Recovery {
     }
 
     /// Bytes read at a time.
-    private static let block = 4 << 20
+    private static let block = 2 << 20
 
     init(log: LogID, files: any FileSystem, directory: String, options: LogOptions) {
         self.log = log
