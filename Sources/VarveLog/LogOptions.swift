@@ -16,7 +16,7 @@ public struct LogOptions: Sendable {
     public var groupBytes = 32 << 20
     /// A clean stop ends a segment of this size or more: the next start reads its footer, where it
     /// would read every frame.
-    public var closeBytes: Int64 = 16 << 20
+    public var closeBytes: Int64 = 4 << 20
     /// A tick is written after this long without appends, so that the promise of the last ones
     /// is on disk too.
     public var tickAfter = Duration.milliseconds(100)

@@ -47,4 +47,81 @@ enum Parallel {
         if let failure { throw failure }
         return pieces.compactMap { $0 }
     }
+
+    private struct Line<Piece: Sendable>: Sendable {
+        let count: Int
+        let ahead: Int
+        var next = 0
+        /// Pieces before it were taken.
+        var head = 0
+        /// Those that are done and not taken yet, by number.
+        var done: [Int: Piece] = [:]
+        var isOver = false
+
+        var canMake: Bool { next < count && next < head + ahead }
+    }
+
+    private enum Step<Piece: Sendable>: Sendable {
+        case take(Piece)
+        case make(Int)
+        case end
+    }
+
+    /// Hands the results over in the order of the pieces while later ones are made.
+    /// - Parameters:
+    ///   - ahead: results at most that wait to be handed over.
+    ///   - work: called with the number of a piece.
+    ///   - take: called on this thread, which makes pieces, too, while none waits for it.
+    /// - Throws: what `take` throws; pieces at hand are finished and dropped then.
+    static func inOrder<Piece: Sendable>(
+        _ count: Int, threads: Int, ahead: Int, name: String,
+        _ work: @escaping @Sendable (Int) -> Piece, take: (Piece) throws -> Void
+    ) rethrows {
+        let line = Monitor(Line<Piece>(count: count, ahead: max(1, ahead)))
+        let make: @Sendable (Int) -> Void = { number in
+            let piece = work(number)
+            line.withLock { $0.done[number] = piece }
+            line.wakeAll()
+        }
+        let help: @Sendable () -> Void = {
+            while true {
+                let number = line.wait(until: { $0.isOver || $0.next >= count || $0.canMake }) {
+                    line -> Int? in
+                    guard !line.isOver, line.canMake else { return nil }
+                    defer { line.next += 1 }
+                    return line.next
+                }
+                guard let number else { return }
+                make(number)
+            }
+        }
+        let workers = (0..<max(0, min(threads, count) - 1)).map { _ in
+            WorkerThread(name: name, help)
+        }
+        defer {
+            line.withLock { $0.isOver = true }
+            line.wakeAll()
+            for worker in workers { worker.join() }
+        }
+        while true {
+            let step = line.wait(
+                until: { $0.head == count || $0.done[$0.head] != nil || $0.canMake }
+            ) { line -> Step<Piece> in
+                if line.head == count { return .end }
+                if let piece = line.done.removeValue(forKey: line.head) {
+                    line.head += 1
+                    return .take(piece)
+                }
+                defer { line.next += 1 }
+                return .make(line.next)
+            }
+            switch step {
+            case .end: return
+            case .make(let number): make(number)
+            case .take(let piece):
+                line.wakeAll()
+                try take(piece)
+            }
+        }
+    }
 }

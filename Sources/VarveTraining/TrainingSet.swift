@@ -190,16 +190,16 @@ extension TrainingSet {
 
     /// Hands the set over as a Parquet file, piece by piece, encoded on some threads. It is not
     /// compressed: the bytes are the same with every version of liblz4.
-    public func parquet(threads: Int, _ write: ([UInt8]) throws -> Void) rethrows {
-        let map: ParquetFile.Mapping = { count, encode in
-            let chunks = try? Parallel.map(count, threads: threads, name: "encode") {
-            } _: { _, number in
-                encode(number)
-            }
-            // Encoding does not fail.
-            return chunks ?? (0..<count).map(encode)
-        }
-        try ParquetFile.encode(
-            table, .init(compression: .none), numberings: numberings, map: map, write)
+    public func parquet(threads: Int, _ write: ([UInt8]) throws -> Void) throws {
+        let encoding = ParquetFile.Encoding(
+            table, .init(compression: .none), numberings: numberings)
+        var assembly = encoding.assembly()
+        try write(ParquetFile.magic)
+        // No more than two row groups of the file are in memory.
+        try Parallel.inOrder(
+            encoding.chunkCount, threads: threads, ahead: 2 * encoding.chunksPerGroup,
+            name: "encode"
+        ) { encoding.chunk($0) } take: { try write(assembly.add($0)) }
+        try write(assembly.end())
     }
 }

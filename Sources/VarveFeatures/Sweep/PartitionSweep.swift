@@ -62,12 +62,17 @@ public struct PartitionSweep {
         let asked = request.rows
         let entities = request.partitions.entities(partition)
         let places = asked.starts[entities.lowerBound]..<asked.starts[entities.upperBound]
-        let none = request.questions.map { FeatureCells(type: $0.type, count: places.count) }
+        let none = request.questions.map { FeatureCells(type: $0.type, count: 0) }
         let zeros = Array(repeating: 0, count: none.count)
         var answers = Answers(
             places: places, cells: none, leaks: zeros, latestDiffers: zeros,
             newest: none.map { _ in NewestFacts() })
-        if request.keepsOthers { (answers.others, answers.joined) = (none, none) }
+        if request.keepsOthers {
+            answers.others = none
+            answers.joined = request.questions.map {
+                FeatureCells(type: $0.type, count: places.count)
+            }
+        }
         rows.load(request.rows, entities, newest: request.newest)
         var hasBounds = false
         let newest = request.questions.indices.filter { request.questions[$0].isNewestFact }
@@ -135,14 +140,15 @@ public struct PartitionSweep {
     private func write(_ question: Int, _ answers: inout Answers) {
         let (known, corrected) = (known[question], corrected[question])
         // The row at the end of each entity is answered as corrected in both modes.
-        let differing = answers.cells[question].take(known, rows.starts)
+        let (cells, differing) = known.taken(rows.starts)
+        answers.cells[question] = cells
         if request.questions[question].isNewestFact {
             answers.newest[question] = newest(known, corrected)
             return
         }
         answers.latestDiffers[question] += differing
         if request.keepsOthers {
-            _ = answers.others[question].take(known, rows.starts)
+            answers.others[question] = answers.cells[question]
             var place = 0
             for entity in 0..<(rows.starts.count - 1) {
                 let last = rows.starts[entity + 1] - 1
@@ -193,42 +199,48 @@ extension FeatureCells {
         }
     }
 
-    /// Takes the rows of another over, all but the last of each entity.
-    /// - Parameter starts: where each entity's begin in the other, and where the last one's end.
-    /// - Returns: how many are not identical to the last one of their entity.
-    fileprivate mutating func take(_ other: FeatureCells, _ starts: [Int]) -> Int {
-        if type != .string {
-            return Self.take(other.statuses, other.words, starts, &statuses, &words)
-        }
+    /// All rows but the last of each entity.
+    /// - Parameter starts: where each entity's begin, and where the last one's end.
+    /// - Returns: with how many are not identical to the last one of their entity.
+    fileprivate func taken(_ starts: [Int]) -> (cells: FeatureCells, differing: Int) {
+        let entities = starts.count - 1
+        let count = starts[entities] - entities
+        var taken = FeatureCells(type: type, count: type == .string ? count : 0)
         var (place, found) = (0, 0)
-        for entity in 0..<(starts.count - 1) {
+        if type != .string {
+            found = Self.take(statuses, words, starts, count, &taken.statuses, &taken.words)
+            return (taken, found)
+        }
+        for entity in 0..<entities {
             let last = starts[entity + 1] - 1
             for row in starts[entity]..<last {
-                take(other, row, at: place)
+                taken.take(self, row, at: place)
                 place += 1
-                if !other.isIdentical(row, to: other, last) { found += 1 }
+                if !isIdentical(row, to: self, last) { found += 1 }
             }
         }
-        return found
+        return (taken, found)
     }
 
     private static func take(
-        _ statuses: [UInt8], _ words: [UInt64], _ starts: [Int], _ takenStatuses: inout [UInt8],
-        _ takenWords: inout [UInt64]
+        _ statuses: [UInt8], _ words: [UInt64], _ starts: [Int], _ count: Int,
+        _ takenStatuses: inout [UInt8], _ takenWords: inout [UInt64]
     ) -> Int {
         let (statuses, words, starts) = (statuses.span, words.span, starts.span)
-        var takenStatuses = takenStatuses.mutableSpan
-        var takenWords = takenWords.mutableSpan
         var (place, found) = (0, 0)
-        for entity in 0..<(starts.count - 1) {
-            let last = starts[entity + 1] - 1
-            let (lastStatus, lastWord) = (statuses[last], words[last])
-            for row in starts[entity]..<last {
-                let (status, word) = (statuses[row], words[row])
-                takenStatuses[place] = status
-                takenWords[place] = word
-                found &+= status != lastStatus || word != lastWord ? 1 : 0
-                place += 1
+        takenStatuses = [UInt8](count: count) { takenStatuses in
+            takenWords = [UInt64](count: count) { takenWords in
+                for entity in 0..<(starts.count - 1) {
+                    let last = starts[entity + 1] - 1
+                    let (lastStatus, lastWord) = (statuses[last], words[last])
+                    for row in starts[entity]..<last {
+                        let (status, word) = (statuses[row], words[row])
+                        takenStatuses[place] = status
+                        takenWords[place] = word
+                        found &+= status != lastStatus || word != lastWord ? 1 : 0
+                        place += 1
+                    }
+                }
             }
         }
         return found

@@ -19,18 +19,89 @@ public struct ColumnNumbering: Sendable {
 
     /// The same of some rows.
     init?(_ column: Column, _ rows: Range<Int>, limit: Int) {
-        guard column.type != .bool, column.type != .string else { return nil }
-        var distinct = WordNumbers()
+        guard column.type != .bool, column.type != .string,
+            let found = Self.found(column, rows, limit)
+        else { return nil }
+        self = found
+    }
+
+    private init(words: [UInt64], numbers: [Int32]) {
+        self.words = words
+        self.numbers = numbers
+    }
+
+    private static func found(
+        _ column: Column, _ rows: Range<Int>, _ limit: Int
+    ) -> ColumnNumbering? {
+        let cells = column.words
+        if column.nullCount > 0, let valid = fewValid(column, rows) {
+            let present = valid.map { cells[Int($0)] }
+            guard var found = numbered(present.span, limit: limit) else { return nil }
+            let numbers = found.numbers
+            found.numbers = Array(repeating: -1, count: rows.count)
+            for (row, number) in zip(valid, numbers) {
+                found.numbers[Int(row) - rows.lowerBound] = number
+            }
+            return found
+        }
         // The slot of a null is zero.
         let most = column.nullCount > 0 ? limit + 1 : limit
-        let cells = column.words
-        guard let numbers = distinct.add(cells.span.extracting(rows), limit: most) else {
-            return nil
-        }
-        self.numbers = numbers
-        words = distinct.words
-        if column.nullCount > 0 { column.validity.clear(&self.numbers, from: rows.lowerBound) }
+        guard var found = numbered(cells.span.extracting(rows), limit: most) else { return nil }
+        if column.nullCount > 0 { column.validity.clear(&found.numbers, from: rows.lowerBound) }
+        return found
     }
+
+    /// The rows that are no nulls, where those are the fewer.
+    private static func fewValid(_ column: Column, _ rows: Range<Int>) -> [Int32]? {
+        let valid = column.validity
+        let count = rows.count - valid.zeros(in: rows)
+        if 2 * count > rows.count { return nil }
+        return [Int32](capacity: count) { (found: inout OutputSpan<Int32>) in
+            for row in rows where valid[row] { found.append(Int32(truncatingIfNeeded: row)) }
+        }
+    }
+
+    private static func numbered(
+        _ cells: borrowing Span<UInt64>, limit: Int
+    ) -> ColumnNumbering? {
+        if areClose(cells) { return inTable(cells, limit: limit) }
+        var distinct = WordNumbers()
+        guard let numbers = distinct.add(cells, limit: limit) else { return nil }
+        return ColumnNumbering(words: distinct.words, numbers: numbers)
+    }
+
+    /// Whether all lie near the first one, as integers.
+    private static func areClose(_ cells: borrowing Span<UInt64>) -> Bool {
+        for index in cells.indices
+        where cells[index] &- cells[0] &+ UInt64(tableSize / 2) >= UInt64(tableSize) {
+            return false
+        }
+        return true
+    }
+
+    /// Numbers words that lie close together by looking them up in a table.
+    private static func inTable(
+        _ cells: borrowing Span<UInt64>, limit: Int
+    ) -> ColumnNumbering? {
+        var table = Array(repeating: Int32(-1), count: tableSize)
+        var words: [UInt64] = []
+        let numbers = [Int32](count: cells.count) { numbers in
+            var table = table.mutableSpan
+            for index in cells.indices {
+                let place = Int(
+                    truncatingIfNeeded: cells[index] &- cells[0] &+ UInt64(tableSize / 2))
+                if table[place] < 0 {
+                    table[place] = Int32(truncatingIfNeeded: words.count)
+                    words.append(cells[index])
+                }
+                numbers[index] = table[place]
+            }
+        }
+        return words.count <= limit ? ColumnNumbering(words: words, numbers: numbers) : nil
+    }
+
+    /// A table fits the first cache.
+    private static let tableSize = 1 << 12
 
     /// How many rows have each number.
     public var counts: [Int] {

@@ -309,6 +309,14 @@ extension ParquetColumnDecoder {
         _ reader: inout ByteReader, _ valid: Bitmap, _ count: Int
     ) throws {
         guard let dictionary else { throw refused("indices without a dictionary") }
+        if count == valid.count, count > 0, leaf.kind != .text, leaf.kind != .bool {
+            // Straight to where they stay.
+            let width = try reader.checked(Int64(try reader.integer(UInt8.self)), atMost: 32)
+            var runs = RunLengthReader(try reader.take(reader.remaining), width: width)
+            var words = column.takeWords()
+            try runs.words(count, of: dictionary.words, into: &words)
+            return column.put(words: words, valid)
+        }
         indices.removeAll(keepingCapacity: true)
         if count > 0 {
             let width = try reader.checked(Int64(try reader.integer(UInt8.self)), atMost: 32)
@@ -326,17 +334,9 @@ extension ParquetColumnDecoder {
             for index in indices { bits.append(dictionary.words[Int(index)] != 0) }
             return column.append(bits: bits, valid: valid)
         }
-        guard count == valid.count else {
-            words.reserveCapacity(indices.count)
-            for index in indices { words.append(dictionary.words[Int(index)]) }
-            return column.append(words: words, valid: valid)
-        }
-        var words = column.takeWords()
-        let entries = dictionary.words
-        words.append(addingCapacity: indices.count) { words in
-            for index in indices { words.append(entries[Int(index)]) }
-        }
-        column.put(words: words, valid)
+        words.reserveCapacity(indices.count)
+        for index in indices { words.append(dictionary.words[Int(index)]) }
+        column.append(words: words, valid: valid)
     }
 }
 

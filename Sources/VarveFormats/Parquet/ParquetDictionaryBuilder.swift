@@ -111,14 +111,14 @@ struct ParquetDictionaryBuilder {
     /// The distinct values in the PLAIN encoding.
     func plain(of column: Column) -> [UInt8] {
         var writer = ByteWriter(capacity: 8 * count)
+        if column.type != .string {
+            writer.words(words(of: column).span)
+            return writer.bytes
+        }
         for example in examples {
-            if column.type == .string {
-                let text = column.utf8(example)
-                writer.integer(UInt32(text.byteCount))
-                writer.raw(text)
-            } else {
-                writer.integer(column.words[example])
-            }
+            let text = column.utf8(example)
+            writer.integer(UInt32(text.byteCount))
+            writer.raw(text)
         }
         return writer.bytes
     }

@@ -63,88 +63,120 @@ extension ParquetFile {
         let pages: [UInt8]
     }
 
-    /// Calls a function with each number below a count and answers the results in that order: what
-    /// a caller with threads to spare does on several of them.
-    public typealias Mapping = (Int, @escaping @Sendable (Int) -> Chunk) -> [Chunk]
-
     /// A table as a whole file: pages of version 1, values plain, by dictionary or, if asked for, as
     /// differences, bounds and null counts for each row group. Timestamps are microseconds in UTC.
     /// The same table gives the same bytes on every machine where pages are not compressed.
-    /// - Parameter map: encodes chunks; nil does it one after the other.
+    /// - Parameter groupEnds: see `Encoding`.
     public static func encode(
-        _ table: Table, _ options: Options = Options(), map: Mapping? = nil
+        _ table: Table, _ options: Options = Options(), groupEnds: [Int]? = nil
     ) -> [UInt8] {
-        var file: [UInt8] = []
-        encode(table, options, map: map) { file += $0 }
-        return file
+        let encoding = Encoding(table, options, groupEnds: groupEnds)
+        var assembly = encoding.assembly()
+        var file = magic
+        for number in 0..<encoding.chunkCount { file += assembly.add(encoding.chunk(number)) }
+        return file + assembly.end()
     }
 
-    /// The same, handed over piece by piece.
-    /// - Parameters:
-    ///   - groupEnds: the row after the last one of each row group; nil makes groups of
-    ///     `rowsPerGroup`.
-    ///   - numberings: those of columns that are known, by name. One of other cells than the
-    ///     column's would put other values into the file.
-    public static func encode(
-        _ table: Table, _ options: Options = Options(), groupEnds: [Int]? = nil,
-        numberings: [String: ColumnNumbering] = [:], map: Mapping? = nil,
-        _ write: ([UInt8]) throws -> Void
-    ) rethrows {
-        let groups = options.groups(of: table.rowCount, ends: groupEnds)
-        table.checkInvariants()
-        for column in table.columns {
-            let known = numberings[column.name]?.numbers.count ?? column.count
-            precondition(
-                known == column.count, "numbers of \(known) rows for \(column.count) of \(column.name)")
-        }
-        var metadata = ParquetMetadata()
-        metadata.createdBy = "varve version 1.0.0 (build 1)"
-        metadata.pairs = table.metadata
-        metadata.rowCount = Int64(table.rowCount)
-        var root = ParquetSchemaElement()
-        root.name = "schema"
-        root.childCount = Int64(table.columns.count)
-        metadata.schema =
-            [root] + table.columns.map { $0.parquetElement(options.required) }
-        let width = table.columns.count
-        try write(ParquetFormat.magic)
-        var offset = ParquetFormat.magic.count
-        // Some row groups at a time: no more of the file is in memory. Two for callers with threads
-        // to spare, which then wait half as often for the last chunk.
-        let atOnce = map == nil ? 1 : 2
-        for first in stride(from: 0, to: groups.count, by: atOnce) {
-            let groups = Array(groups[first...].prefix(atOnce))
-            let encode: @Sendable (Int) -> Chunk = { number in
-                let column = table.columns[number % width]
-                return ParquetChunkWriter(
-                    column: column, numbering: numberings[column.name],
-                    rows: groups[number / width],
-                    isOptional: !options.required.contains(column.name)
-                ).encoded(options)
+    /// What a file begins with, before its first chunk.
+    public static let magic = ParquetFormat.magic
+
+    /// How a table becomes a file: chunks, each on its own, and an `Assembly` of them in order.
+    public struct Encoding: Sendable {
+        private let table: Table
+        private let options: Options
+        private let groups: [Range<Int>]
+        private let numberings: [String: ColumnNumbering]
+
+        /// - Parameters:
+        ///   - groupEnds: the row after the last one of each row group; nil makes groups of
+        ///     `rowsPerGroup`.
+        ///   - numberings: those of columns that are known, by name. One of other cells than the
+        ///     column's would put other values into the file.
+        public init(
+            _ table: Table, _ options: Options, groupEnds: [Int]? = nil,
+            numberings: [String: ColumnNumbering] = [:]
+        ) {
+            groups = options.groups(of: table.rowCount, ends: groupEnds)
+            table.checkInvariants()
+            for column in table.columns {
+                let known = numberings[column.name]?.numbers.count ?? column.count
+                precondition(
+                    known == column.count,
+                    "numbers of \(known) rows for \(column.count) of \(column.name)")
             }
-            let count = width * groups.count
-            var chunks = (map?(count, encode) ?? (0..<count).map(encode))[...]
-            precondition(chunks.count == count, "\(chunks.count) chunks of \(count)")
-            for rows in groups {
-                var rowGroup = ParquetRowGroup()
-                rowGroup.rowCount = Int64(rows.count)
-                for encoded in chunks.prefix(width) {
-                    var chunk = encoded.chunk
-                    chunk.move(by: Int64(offset))
-                    try write(encoded.pages)
-                    offset += encoded.pages.count
-                    rowGroup.totalSize += chunk.expandedSize
-                    rowGroup.columns.append(chunk)
-                }
-                chunks = chunks.dropFirst(width)
-                metadata.rowGroups.append(rowGroup)
-            }
+            (self.table, self.options, self.numberings) = (table, options, numberings)
         }
-        var writer = ByteWriter()
-        writer.raw(metadata.encoded())
-        writer.integer(UInt32(writer.count))
-        writer.raw(ParquetFormat.magic)
-        try write(writer.bytes)
+
+        /// Chunks of the file.
+        public var chunkCount: Int { groups.count * table.columns.count }
+
+        /// Chunks of a row group.
+        public var chunksPerGroup: Int { table.columns.count }
+
+        /// A chunk: the columns of the first row group, those of the next, and so on.
+        public func chunk(_ number: Int) -> Chunk {
+            let column = table.columns[number % chunksPerGroup]
+            return ParquetChunkWriter(
+                column: column, numbering: numberings[column.name],
+                rows: groups[number / chunksPerGroup],
+                isOptional: !options.required.contains(column.name)
+            ).encoded(options)
+        }
+
+        /// A file of the chunks, none of which it has yet.
+        public func assembly() -> Assembly {
+            var metadata = ParquetMetadata()
+            metadata.createdBy = "varve version 1.0.0 (build 1)"
+            metadata.pairs = table.metadata
+            metadata.rowCount = Int64(table.rowCount)
+            var root = ParquetSchemaElement()
+            root.name = "schema"
+            root.childCount = Int64(table.columns.count)
+            metadata.schema = [root] + table.columns.map { $0.parquetElement(options.required) }
+            return Assembly(
+                metadata: metadata, width: chunksPerGroup, rowCounts: groups.map(\.count))
+        }
+    }
+
+    /// Puts chunks one behind the other, and says at the end where they are.
+    public struct Assembly {
+        fileprivate var metadata: ParquetMetadata
+        /// Chunks of a row group.
+        fileprivate let width: Int
+        fileprivate let rowCounts: [Int]
+        private var offset = magic.count
+
+        fileprivate init(metadata: ParquetMetadata, width: Int, rowCounts: [Int]) {
+            (self.metadata, self.width, self.rowCounts) = (metadata, width, rowCounts)
+        }
+
+        /// Adds the next chunk.
+        /// - Returns: the file's next bytes.
+        public mutating func add(_ encoded: Chunk) -> [UInt8] {
+            if metadata.rowGroups.last.map({ $0.columns.count == width }) ?? true {
+                var group = ParquetRowGroup()
+                group.rowCount = Int64(rowCounts[metadata.rowGroups.count])
+                metadata.rowGroups.append(group)
+            }
+            var chunk = encoded.chunk
+            chunk.move(by: Int64(offset))
+            offset += encoded.pages.count
+            let last = metadata.rowGroups.count - 1
+            metadata.rowGroups[last].totalSize += chunk.expandedSize
+            metadata.rowGroups[last].columns.append(chunk)
+            return encoded.pages
+        }
+
+        /// The file's last bytes; stops the program when chunks are missing.
+        public func end() -> [UInt8] {
+            let count = metadata.rowGroups.reduce(0) { $0 + $1.columns.count }
+            precondition(count == width * rowCounts.count, "\(count) chunks")
+            var writer = ByteWriter()
+            writer.raw(metadata.encoded())
+            writer.integer(UInt32(writer.count))
+            writer.raw(ParquetFormat.magic)
+            return writer.bytes
+        }
     }
 }
 

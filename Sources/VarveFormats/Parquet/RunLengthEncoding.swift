@@ -72,12 +72,67 @@ struct RunLengthReader: ~Escapable {
         }
     }
 
+    /// Reads `count` values, each the place of one of some words, and appends those.
+    mutating func words(
+        _ count: Int, of entries: [UInt64], into words: inout [UInt64]
+    ) throws(ByteError) {
+        var left = count
+        while left > 0 {
+            let run = try next(left)
+            left -= run.count
+            var most = run.value ?? 0
+            if run.value == nil {
+                most = append(run.packed, run.count, of: entries, to: &words)
+            } else if Int(most) < entries.count {
+                let word = entries[Int(most)]
+                words.append(addingCapacity: run.count) { words in
+                    for _ in 0..<run.count { words.append(word) }
+                }
+            }
+            if Int(most) >= entries.count {
+                throw .lengthOutOfRange(at: bytes.offset, value: Int64(most), limit: entries.count)
+            }
+        }
+    }
+
+    /// Appends the words that the first values of packed bytes stand for.
+    /// - Returns: the largest of the values; those that stand for no word give zero.
+    private func append(
+        _ packed: RawSpan, _ count: Int, of entries: [UInt64], to words: inout [UInt64]
+    ) -> UInt32 {
+        let width = width
+        let mask = (UInt64(1) << UInt64(width)) - 1
+        let whole = whole(packed, count)
+        let entries = entries.span
+        var most: UInt64 = 0
+        words.append(addingCapacity: count) { words in
+            var bit = 0
+            for _ in 0..<whole {
+                let index = packed.littleEndian(at: bit &>> 3) &>> UInt64(bit & 7) & mask
+                most = max(most, index)
+                let place = Int(truncatingIfNeeded: index)
+                words.append(place < entries.count ? entries[place] : 0)
+                bit &+= width
+            }
+            for number in whole..<count {
+                let index = packed.bits(at: number * width, count: width)
+                most = max(most, index)
+                let place = Int(truncatingIfNeeded: index)
+                words.append(place < entries.count ? entries[place] : 0)
+            }
+        }
+        return UInt32(truncatingIfNeeded: most)
+    }
+
+    /// How many packed values have eight bytes from their first one on: one load has all their bits.
+    private func whole(_ packed: RawSpan, _ count: Int) -> Int {
+        width == 0 ? 0 : min(count, max(0, (packed.byteCount - 8) * 8 / width))
+    }
+
     /// Appends the first values of packed bytes.
     private func unpack(_ packed: RawSpan, _ count: Int, into values: inout [UInt32]) {
         let mask = (UInt64(1) << UInt64(width)) - 1
-        // As long as eight bytes from a value's first one on are there, one load has all its bits.
-        let whole = width == 0 ? 0 : min(count, max(0, (packed.byteCount - 8) * 8 / width))
-        let width = width
+        let (whole, width) = (whole(packed, count), width)
         values.append(addingCapacity: whole) { values in
             var bit = 0
             for _ in 0..<whole {

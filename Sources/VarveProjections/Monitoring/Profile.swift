@@ -51,7 +51,7 @@ public struct Profile: Sendable, Equatable {
     }
 
     /// The same of distinct numbers, each with how often it is there.
-    /// - Complexity: n log n.
+    /// - Complexity: linear.
     public init(baseline distinct: [Double], counts: [Int], nulls: Int) {
         var sum = ExactSum()
         var found: [(key: UInt64, count: Int)] = []
@@ -64,7 +64,7 @@ public struct Profile: Sendable, Equatable {
                 others += count
             }
         }
-        found.sort { $0.key < $1.key }
+        found = RadixSort.order(of: found.map(\.key)).map { found[Int($0)] }
         // Behind each key, how many there are up to it.
         var total = 0
         let ends = found.map { pair in

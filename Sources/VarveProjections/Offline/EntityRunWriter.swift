@@ -220,7 +220,7 @@ private struct EntityRunOutput {
         let table = Table(columns: rows.columns, metadata: writer.stream.tableMetadata)
         let name = EntityRun.name(prefix, run.files.count)
         var bytes: [UInt8] = []
-        ParquetFile.encode(table, options, groupEnds: ends) { bytes += $0 }
+        bytes += ParquetFile.encode(table, options, groupEnds: ends)
         try writer.files.replace(name, in: writer.directory, with: bytes)
         var start = 0
         let groups = ends.map { end in
