@@ -190,7 +190,7 @@ extension TrainingSet {
 
     /// Hands the set over as a Parquet file, piece by piece, encoded on some threads. It is not
     /// compressed: the bytes are the same with every version of liblz4.
-    public func parquet(threads: Int, _ write: ([UInt8]) throws -> Void) throws {
+    public func parquet(threads: Int, _ write: ([UInt8]) throws -> Void) rethrows {
         let encoding = ParquetFile.Encoding(
             table, .init(compression: .none), numberings: numberings)
         var assembly = encoding.assembly()

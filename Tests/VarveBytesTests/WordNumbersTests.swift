@@ -23,36 +23,32 @@ import VarveBytes
         #expect(numbers.numbers(of: asked) == asked.map { Int32(known.firstIndex(of: $0) ?? -1) })
     }
 
-    @Test(arguments: [0, 1, 2, 300, 2000])
-    func `words that are numbered anew are found by their new numbers`(count: Int) {
-        var random = XorShift(seed: count)
+    @Test(arguments: [0, 1, 2, 300, 2000, 9000])
+    func `words that are there once are numbered as they stand`(count: Int) {
         let words = (0..<count).map { UInt64($0) << [0, 30][$0 % 2] | UInt64($0) }
-        var numbers = WordNumbers()
-        _ = numbers.add(words.span, limit: .max)
-        // By descending word, then as chance has it.
-        let orders = [
-            (0..<count).sorted { words[$0] > words[$1] },
-            (0..<count).map { (random.next(), $0) }.sorted { $0 < $1 }.map(\.1),
-        ]
-        var expected = words
-        for order in orders {
-            numbers.renumber(order.map { Int32($0) })
-            expected = order.map { expected[$0] }
-            #expect(numbers.words == expected)
-            #expect(numbers.numbers(of: expected) == (0..<count).map { Int32($0) })
-            #expect(numbers.numbers(of: [UInt64.max]) == [-1])
-        }
+        var numbers = WordNumbers(distinct: words)
+        #expect(numbers.words == words)
+        #expect(numbers.numbers(of: words.reversed()) == (0..<count).reversed().map { Int32($0) })
+        #expect(numbers.numbers(of: [UInt64.max]) == [-1])
         // New words come after them.
         #expect(
-            numbers.add(([.max] + expected).span, limit: .max) == [Int32(count)]
+            numbers.add(([.max] + words).span, limit: .max) == [Int32(count)]
                 + (0..<count).map { Int32($0) })
     }
 
-    @Test func `numbers of other words stop the program`() async {
-        await #expect(processExitsWith: .failure) {
-            var numbers = WordNumbers()
-            _ = numbers.add([1, 2].span, limit: 2)
-            numbers.renumber([0])
+    @Test(arguments: [1, 7, 300, 5000, 70_000])
+    func `words have no numbers when they are more than a limit, however they come`(distinct: Int) {
+        var random = XorShift(seed: distinct)
+        let words = (0..<distinct).map { UInt64($0) << [0, 20, 41][$0 % 3] | UInt64($0) }
+        let repeated = (0..<(2 * distinct)).map { _ in words[Int(random.next() % UInt64(distinct))] }
+        // New ones at the start, at the end, among others.
+        for all in [words + repeated, repeated + words, (repeated + words).sorted()] {
+            for limit in [distinct / 3, distinct - 1, distinct, distinct + 1] {
+                var numbers = WordNumbers()
+                let found = numbers.add(all.span, limit: limit)
+                #expect((found == nil) == (limit < distinct), "\(limit) of \(distinct)")
+                #expect(found?.count ?? all.count == all.count)
+            }
         }
     }
 

@@ -4,17 +4,21 @@ import VarveBytes
 @testable import VarveFormats
 
 @Suite struct ColumnNumberingTests {
-    /// Zeros and nulls, which have the same word, beside each other; floats as their bits.
+    /// Zeros and nulls, which have the same word, beside each other, few nulls or most of all;
+    /// floats as their bits, integers close to each other, from the least on, or far apart.
     private static func column(
         _ random: inout SplitMix64, _ type: ColumnType, rows: Int, distinct: Int, hasNulls: Bool
     ) -> Column {
         var column = Column(name: "x", type: type)
+        let nulls = [1, 25, 80, 100][random.below(4)]
+        let start = [0, UInt64.max - 20, 1 << 63][random.below(3)]
+        let gap = [1, 1, 900][random.below(3)]
         for _ in 0..<rows {
-            if hasNulls, random.below(4) == 0 {
+            if hasNulls, random.below(100) < nulls {
                 column.appendNull()
             } else {
                 let number = random.below(distinct)
-                let word = UInt64(number)
+                let word = start &+ UInt64(number * gap)
                 let float = number % 7 == 3 ? -0.0 : Double(number) - 2
                 column.append(word: type == .float64 ? float.bitPattern : word)
             }
@@ -52,6 +56,8 @@ import VarveBytes
         #expect(ColumnNumbering(numbers(9, nulls: 2), limit: 9) != nil)
         #expect(ColumnNumbering(numbers(10, nulls: 0), limit: 9) == nil)
         #expect(ColumnNumbering(numbers(11, nulls: 2), limit: 9) == nil)
+        #expect(ColumnNumbering(numbers(9, nulls: 30), limit: 9) != nil)
+        #expect(ColumnNumbering(numbers(10, nulls: 30), limit: 9) == nil)
         for cell in [Column.Cell.bool(true), .string("x")] {
             let column = Column(name: "x", type: cell.type ?? .bool, cells: [cell])
             #expect(ColumnNumbering(column, limit: 9) == nil)
@@ -82,8 +88,13 @@ import VarveBytes
             for usesDifferences in [false, true] {
                 let options = ParquetFile.Options(
                     rowsPerGroup: group, compression: .none, usesDifferences: usesDifferences)
-                var file: [UInt8] = []
-                ParquetFile.encode(table, options, numberings: numberings) { file += $0 }
+                let encoding = ParquetFile.Encoding(table, options, numberings: numberings)
+                var assembly = encoding.assembly()
+                var file = ParquetFile.magic
+                for number in 0..<encoding.chunkCount {
+                    file += assembly.add(encoding.chunk(number))
+                }
+                file += assembly.end()
                 #expect(file == ParquetFile.encode(table, options), "seed \(seed), \(group) rows")
                 #expect((try? ParquetFile.decode(file.raw)) == table)
             }

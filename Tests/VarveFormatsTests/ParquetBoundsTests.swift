@@ -56,13 +56,23 @@ import VarveBytes
         let table = random.table(rows: 10 * groups - 3)
         let options = ParquetFile.Options(rowsPerGroup: 10)
         let plain = ParquetFile.encode(table, options)
-        let mapped = ParquetFile.encode(
-            table, options,
-            map: { count, encode in
-                let backwards = (0..<count).reversed().map(encode)
-                return backwards.reversed()
-            })
-        #expect(plain == mapped)
-        #expect(try ParquetFile.decode(mapped.raw) == table)
+        let encoding = ParquetFile.Encoding(table, options)
+        let backwards = (0..<encoding.chunkCount).reversed().map { encoding.chunk($0) }
+        var assembly = encoding.assembly()
+        var file = ParquetFile.magic
+        for chunk in backwards.reversed() { file += assembly.add(chunk) }
+        file += assembly.end()
+        #expect(plain == file)
+        #expect(try ParquetFile.decode(file.raw) == table)
+    }
+
+    @Test func `a file with chunks missing stops the program`() async {
+        await #expect(processExitsWith: .failure) {
+            let column = Column(name: "n", type: .int64, cells: [.int64(1)])
+            let encoding = ParquetFile.Encoding(Table(columns: [column, column]), .init())
+            var assembly = encoding.assembly()
+            _ = assembly.add(encoding.chunk(0))
+            _ = assembly.end()
+        }
     }
 }

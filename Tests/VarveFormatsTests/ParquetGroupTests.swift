@@ -5,11 +5,9 @@ import VarveFormats
 /// Row groups that the writer is told, and one of them read alone.
 @Suite struct ParquetGroupTests {
     private static func encode(_ table: Table, _ ends: [Int]?) -> [UInt8] {
-        var file: [UInt8] = []
         let options = ParquetFile.Options(
             rowsPerGroup: 11, compression: .lz4Sparingly, usesDifferences: true)
-        ParquetFile.encode(table, options, groupEnds: ends) { file += $0 }
-        return file
+        return ParquetFile.encode(table, options, groupEnds: ends)
     }
 
     /// The columns of a row group, read from the ranges that are asked for and no other byte.

@@ -10,7 +10,7 @@ import VarveTestSupport
 @testable import VarveTraining
 
 @Suite struct ViewReaderTests {
-    @Test func `a run that is made after the keys were numbered is left alone`() throws {
+    @Test func `partitions are those of the run, if there is one`() throws {
         let log = try TemporaryLog()
         let history = try RandomHistory(seed: 3, log)
         let catalog = try CatalogPlan(history.document, CatalogProjection(log.log).catalog)
@@ -38,17 +38,17 @@ import VarveTestSupport
         let run = try store.reading(stream.name) { files in
             try store.open(#require(files.run(for: view, stream)))
         }
-        for isByHash in [true, false] {
-            let keyed = KeyedSpine(spine, ["key"], timeColumn: "at", isByHash: isByHash, threads: 1)
+        let keyed = KeyedSpine(spine, ["key"], timeColumn: "at", threads: 1)
+        for hasRun in [true, false] {
             let reader = ViewReader(
-                view, stream, [0], keyed, run, keepsFacts: true, partitionsMax: 2)
-            #expect(reader.start == (isByHash ? run.end : Position(0)))
-            #expect(reader.partitions.value.count == (isByHash ? run.partCount : 2))
+                view, stream, [0], keyed, hasRun ? run : nil, keepsFacts: true, partitionsMax: 2)
+            #expect(reader.start == (hasRun ? run.end : Position(0)))
+            #expect(reader.partitions.value.count == (hasRun ? run.partCount : 2))
             let counts = try (0..<reader.partitions.value.count).map { partition in
                 try reader.sorted(partition, basis: run.end)?.count
             }
-            #expect(counts.contains { $0 ?? 0 > 0 } == isByHash)
-            #expect(isByHash || counts == [nil, nil])
+            #expect(counts.contains { $0 ?? 0 > 0 } == hasRun)
+            #expect(hasRun || counts == [nil, nil])
         }
     }
 }

@@ -5,15 +5,14 @@ import VarveTestSupport
 @testable import VarveFeatures
 
 @Suite struct KeyPartitionsTests {
-    private static func keys(_ count: Int, isByHash: Bool) -> KeyTable {
+    private static func keys(_ count: Int) -> KeyTable {
         let cells = (0..<count).map { Column.Cell.int64(Int64($0)) }
-        return KeyTable(
-            [Column(name: "k", type: .int64, cells: cells)], rows: count, isByHash: isByHash)
+        return KeyTable([Column(name: "k", type: .int64, cells: cells)], rows: count)
     }
 
     @Test(arguments: [0, 1, 2, 63, 64, 65, 1000], [1, 2, 3, 64, 5000])
     func `partitions of equal size have every key once`(count: Int, max: Int) throws {
-        let partitions = KeyPartitions(Self.keys(count, isByHash: false), max: max)
+        let partitions = KeyPartitions(Self.keys(count), max: max)
         #expect(partitions.count <= max)
         let all = (0..<partitions.count).map { partitions.entities($0) }
         #expect(all.flatMap { Array($0) } == Array(0..<count))
@@ -27,7 +26,7 @@ import VarveTestSupport
     @Test(arguments: [0, 1, 2, 100])
     func `partitions of a run have the keys whose hashes lie in them`(count: Int) {
         var random = SplitMix64(seed: UInt64(count))
-        let keys = Self.keys(count, isByHash: true)
+        let keys = Self.keys(count)
         let cells = (0..<count).map { Column.Cell.int64(Int64($0)) }
         let hashes = KeyTable.hashes(
             [Column(name: "k", type: .int64, cells: cells)], rows: count

@@ -142,7 +142,7 @@ import VarveTestSupport
                 name: key.name, type: key.type,
                 cells: (0..<asked).map { _ in keyCell(&random, key.type, 8) })
         }
-        return KeyTable(columns, rows: asked, isByHash: true)
+        return KeyTable(columns, rows: asked)
     }
 
     private static func sweeps(_ facts: EntityColumns, lanes: Int) -> [LaneSweep] {
@@ -275,7 +275,7 @@ import VarveTestSupport
         var random = SplitMix64(seed: 4)
         let rows = Self.rows(&random, view, stream.fields, count: 30, nulls: false)
         let all = Self.table(stream.fields, rows)
-        let keys = KeyTable([try #require(all["key"])], rows: rows.count, isByHash: true)
+        let keys = KeyTable([try #require(all["key"])], rows: rows.count)
         let sorted = rows.sorted {
             ($0.hash ?? 0, $0.event, $0.position) < ($1.hash ?? 0, $1.event, $1.position)
         }

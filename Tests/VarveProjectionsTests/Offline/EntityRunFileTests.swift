@@ -195,9 +195,7 @@ import VarveTestSupport
         let table = try ParquetFile.decode(whole.raw)
         let ends = run.files[0].groups.reduce(into: [Int]()) { $0.append(($0.last ?? 0) + $1.rows) }
         func encoded(_ columns: [Column], _ ends: [Int]) -> [UInt8] {
-            var bytes: [UInt8] = []
-            ParquetFile.encode(Table(columns: columns), groupEnds: ends) { bytes += $0 }
-            return bytes
+            ParquetFile.encode(Table(columns: columns), groupEnds: ends)
         }
         let backwards = (0..<Int32(table.rowCount)).reversed().map { $0 }
         let others: [(String, [UInt8])] = [
