@@ -57,17 +57,23 @@ public struct KeyedRows: Sendable {
         }
         self.keys = KeyTable(keys, areWords: areWords)
         (self.starts, self.keyless) = (starts, keyless)
-        order = Self.each(parts, starts[starts.count - 1]) { $0.row }
-        times = Self.each(parts, starts[starts.count - 1]) { $0.time }
+        var (order, times): ([Int32], [Int64]) = ([], [])
+        order.reserveCapacity(starts[starts.count - 1])
+        times.reserveCapacity(starts[starts.count - 1])
+        for part in parts {
+            order += part.order
+            times += part.times
+        }
+        (self.order, self.times) = (order, times)
     }
 
     @inline(__always)
-    private static func each<Element: BitwiseCopyable>(
-        _ parts: [Part], _ count: Int, _ value: (HashedRow) -> Element
+    fileprivate static func each<Element: BitwiseCopyable>(
+        _ slices: [ArraySlice<HashedRow>], _ count: Int, _ value: (HashedRow) -> Element
     ) -> [Element] {
         [Element](capacity: count) { (elements: inout OutputSpan<Element>) in
-            for part in parts {
-                let rows = part.rows.span
+            for slice in slices {
+                let rows = slice.span
                 for index in rows.indices { elements.append(value(rows[index])) }
             }
         }
@@ -153,16 +159,16 @@ extension KeyedRows {
         let keys: KeyStretch
         /// Rows of each key.
         let counts: [Int]
-        var rows: [HashedRow]
+        let order: [Int32]
+        let times: [Int64]
 
         init(_ cells: KeyCells, _ chunks: [Chunk], _ part: Int) {
             let slices = chunks.map { $0.rows[$0.starts[part]..<$0.starts[part + 1]] }
-            var parted: [HashedRow] = []
-            parted.reserveCapacity(slices.reduce(0) { $0 + $1.count })
-            for slice in slices { parted += slice }
+            let count = slices.reduce(0) { $0 + $1.count }
             var numbers: [Int32] = []
             keys = KeyStretch(
-                cells, cells.areWords ? [] : parted.map(\.row), parted.map(\.word), &numbers)
+                cells, cells.areWords ? [] : KeyedRows.each(slices, count) { $0.row },
+                KeyedRows.each(slices, count) { $0.word }, &numbers)
             var counts = Array(repeating: 0, count: keys.words.count)
             for number in numbers { counts[Int(number)] += 1 }
             var next: [Int] = []
@@ -171,13 +177,18 @@ extension KeyedRows {
                 next.append(start)
                 start += count
             }
-            rows = [HashedRow](count: parted.count) { rows in
+            var rows = [HashedRow](count: count) { rows in
                 var places = next.mutableSpan
-                let (parted, numbers) = (parted.span, numbers.span)
-                for index in parted.indices {
-                    let key = Int(numbers[index])
-                    rows[places[key]] = parted[index]
-                    places[key] += 1
+                let numbers = numbers.span
+                var first = 0
+                for slice in slices {
+                    let parted = slice.span
+                    for index in parted.indices {
+                        let key = Int(numbers[first + index])
+                        rows[places[key]] = parted[index]
+                        places[key] += 1
+                    }
+                    first += parted.count
                 }
             }
             start = 0
@@ -186,6 +197,8 @@ extension KeyedRows {
                 start += count
             }
             self.counts = counts
+            order = rows.map(\.row)
+            times = rows.map(\.time)
         }
     }
 }
