@@ -53,7 +53,7 @@ public struct BlastRadius: Sendable {
         self.predictions = predictions
         comparedPredictions = compared
         var sets: [AffectedTrainingSet] = []
-        for manifest in registry.allManifests {
+        for manifest in try registry.allManifests() {
             let recipe = try TrainingRecipe(manifest)
             guard let service = candidate.pinned.services[recipe.service],
                 service.versions.digest != recipe.versions.digest

@@ -35,10 +35,9 @@ extension HTTPResponse {
             status = .unprocessableContent
             members.append(.init("errors", .array(errors.errors.map { .string("\($0)") })))
         case let error as RegistryError:
-            if case .damagedArtifact = error {
-                status = .internalServerError
-            } else {
-                status = .notFound
+            switch error {
+            case .damagedArtifact, .damagedManifest: status = .internalServerError
+            default: status = .notFound
             }
         case let error as TrainingError:
             switch error {

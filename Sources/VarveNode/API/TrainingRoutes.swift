@@ -59,7 +59,7 @@ extension NodeAPI {
                 ).response
             },
             Route("GET", "/v1/training-sets", "Manifests of all training sets") { _ in
-                .json(["training_sets": .array(node.registry.registry.allManifests)])
+                .json(["training_sets": .array(try node.registry.registry.allManifests())])
             },
             Route("GET", "/v1/training-sets/*", "A training set's manifest") { call in
                 .json(try node.registry.registry.manifest(call.values[0]))

@@ -15,7 +15,8 @@ public struct Registry: Sendable {
     private var aliases: [String: [String: Int]] = [:]
     /// Where the chunks of artifacts are.
     private var chunks: [Digest: ArtifactChunks] = [:]
-    private var manifests: [String: (position: Position, json: JSON)] = [:]
+    /// Their JSON, which is read when somebody asks: nodes start sooner.
+    private var manifests: [String: (position: Position, text: [UInt8])] = [:]
     private var manifestOrder: [String] = []
     private var scratch: [UInt8] = []
 
@@ -34,7 +35,13 @@ public struct Registry: Sendable {
                     chunks[key.digest, default: ArtifactChunks(count: key.count)]
                         .add(key, at: record.position)
                 }
-            case Self.trainingSetStream.name: addManifest(try JSON(parsing: value), record.position)
+            case Self.trainingSetStream.name:
+                // The key is the manifest's id, if there is one.
+                if let id = try record.view.key?.text()
+                    ?? JSON(parsing: value)["id"]?.stringValue
+                {
+                    addManifest(id, value.copied(), record.position)
+                }
             default: add(try JSON(parsing: value), record.position)
             }
         }
@@ -60,10 +67,9 @@ public struct Registry: Sendable {
         }
     }
 
-    private mutating func addManifest(_ json: JSON, _ position: Position) {
-        guard let id = json["id"]?.stringValue else { return }
+    private mutating func addManifest(_ id: String, _ text: [UInt8], _ position: Position) {
         if manifests[id] == nil { manifestOrder.append(id) }
-        manifests[id] = (position, json)
+        manifests[id] = (position, text)
     }
 
     /// The models' names, sorted.
@@ -116,11 +122,19 @@ public struct Registry: Sendable {
     /// A training set's manifest.
     public func manifest(_ id: String) throws(RegistryError) -> JSON {
         guard let found = manifests[id] else { throw .unknownTrainingSet(id, known: manifestOrder) }
-        return found.json
+        do {
+            return try JSON(parsing: found.text.raw)
+        } catch {
+            throw .damagedManifest(id, found.position, reason: "\(error)")
+        }
     }
 
     /// Every training set's manifest, oldest first.
-    public var allManifests: [JSON] { manifestOrder.compactMap { manifests[$0]?.json } }
+    public func allManifests() throws(RegistryError) -> [JSON] {
+        var all: [JSON] = []
+        for id in manifestOrder { all.append(try manifest(id)) }
+        return all
+    }
 }
 
 /// Why the registry has no answer.
@@ -131,6 +145,8 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknownTrainingSet(String, known: [String])
     /// An artifact's chunks are missing or do not have its digest.
     case damagedArtifact(Digest, reason: String)
+    /// A manifest's record holds no JSON.
+    case damagedManifest(String, Position, reason: String)
 
     public var description: String {
         switch self {
@@ -144,6 +160,9 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
             "there is no training set \(id); \(Self.list("training sets", known))"
         case .damagedArtifact(let digest, let reason):
             "artifact \(digest) cannot be used: \(reason)"
+        case .damagedManifest(let id, let position, let reason):
+            "training set \(id) cannot be used: its manifest at position \(position.value) is no"
+                + " JSON: \(reason)"
         }
     }
 

@@ -154,10 +154,24 @@ import VarveTestSupport
             #"{"id": "ts-a", "rows": 3}"#,
         ] { try log.append([text], to: "varve.trainingsets") }
         let registry = try projection().registry
-        #expect(registry.allManifests.map { $0["rows"]?.integerValue } == [3, 2])
+        #expect(try registry.allManifests().map { $0["rows"]?.integerValue } == [3, 2])
         let error = #expect(throws: RegistryError.self) { try registry.manifest("ts-c") }
         #expect(
             describe(error)
                 == "there is no training set ts-c; the training sets are ts-a, ts-b")
+    }
+
+    @Test func `a manifest is known by its key, and read when it is asked for`() throws {
+        func record(_ id: String, _ text: String) -> Record {
+            Record(key: Array(id.utf8), value: Array(text.utf8), timestamp: 0)
+        }
+        try log.append(
+            [record("ts-a", #"{"id": "ts-a", "rows": 1}"#), record("ts-b", "{rows")],
+            to: "varve.trainingsets")
+        let registry = try projection().registry
+        #expect(try registry.manifest("ts-a")["rows"]?.integerValue == 1)
+        let error = #expect(throws: RegistryError.self) { try registry.manifest("ts-b") }
+        #expect(describe(error).hasPrefix("training set ts-b cannot be used: its manifest at position "))
+        #expect(throws: RegistryError.self) { try registry.allManifests() }
     }
 }
