@@ -4,7 +4,6 @@ struct FactTimes: Sendable, Equatable {
     var words: [UInt64] = []
 
     var count: Int { words.count }
-    var indices: Range<Int> { words.indices }
 
     subscript(index: Int) -> Int64 { Int64(bitPattern: words[index]) }
 }

@@ -93,7 +93,7 @@ extension OfflineStore {
     }
 
     /// The runs of a stream that there are.
-    public func runs(of stream: String) throws -> [EntityRun] {
+    func runs(of stream: String) throws -> [EntityRun] {
         try state.withLock { try runs(of: stream, &$0) }
     }
 

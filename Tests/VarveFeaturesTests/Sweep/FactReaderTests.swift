@@ -130,7 +130,7 @@ import VarveTestSupport
                     #expect(one.starts == other.starts && one.eventTimes == other.eventTimes)
                     #expect(one.replacedTimes == other.replacedTimes, "seed \(seed)")
                     #expect(one.values.texts == other.values.texts, "seed \(seed)")
-                    for index in one.eventTimes.indices {
+                    for index in 0..<one.eventTimes.count {
                         #expect(one.isPresent(index) == other.isPresent(index), "seed \(seed)")
                         #expect(
                             one.word(index) == other.word(index) || !one.isPresent(index),
@@ -139,7 +139,7 @@ import VarveTestSupport
                 }
                 // An amount says which table it is from, of which every other replaces some facts.
                 let amounts = one[0]
-                for index in amounts.eventTimes.indices {
+                for index in 0..<amounts.eventTimes.count {
                     let time = amounts.eventTimes[index]
                     let isReplaced = amounts.word(index) / 100 % 2 == 1 && time % 4 == 0
                     let since = amounts.replacedTimes.isEmpty ? .max : amounts.replacedTimes[index]
