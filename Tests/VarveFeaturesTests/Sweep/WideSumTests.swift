@@ -13,22 +13,31 @@ import VarveTestSupport
         let event: Int64
         let known: Int64
         let value: Double
+        /// What another lane has.
+        let cost: Double
+        let amount: Int64
     }
 
     private static let hour: Int64 = 3_600_000_000
     private static let windows = [("3h", 3), ("60h", 60), ("lifetime", nil)] as [(String, Int64?)]
 
+    private static let questions = [
+        ("sum", "price"), ("mean", "price"), ("sum", "cost"), ("mean", "amount"), ("sum", "amount"),
+    ]
+
     private static func definitions() throws -> Definitions {
         let features = windows.flatMap { window, _ in
-            ["sum", "mean"].map {
-                #"{"name": "\#($0)_\#(window)", "\#($0)": "price", "window": "\#(window)"}"#
+            questions.map { function, field in
+                #"{"name": "\#(function)_\#(field)_\#(window)", "\#(function)": "\#(field)","#
+                    + #" "window": "\#(window)"}"#
             }
         }
         return try Definitions(
             reading: JSON(
                 parsing: """
                     {"streams": [{"name": "orders", "event_time": "time", "key": ["key"],
-                      "fields": {"time": "timestamp", "key": "int64", "price": "float64"}}],
+                      "fields": {"time": "timestamp", "key": "int64", "price": "float64",
+                        "cost": "float64", "amount": "int64"}}],
                      "views": [{"name": "sales", "source": "orders", "entity": {"key": "int64"},
                       "features": [\(features.joined(separator: ", "))]}],
                      "services": []}
@@ -71,7 +80,8 @@ import VarveTestSupport
             // What one key's values are like says nothing of another's.
             return Fact(
                 key: key, event: event, known: event + delay,
-                value: Self.value(&random, (Int(seed) + key * Int(seed / 5)) % 5))
+                value: Self.value(&random, (Int(seed) + key * Int(seed / 5)) % 5),
+                cost: Double(random.below(100)) / 4, amount: Int64(random.below(1000)) - 500)
         }
         let rows = (0..<asked).map { _ in
             (key: random.below(keyCount), time: Int64(random.below(Int(hours * Self.hour / 2))) * 2)
@@ -81,6 +91,8 @@ import VarveTestSupport
             Self.times("time", facts.map(\.event)),
             Column(name: "key", type: .int64, cells: facts.map { .int64(Int64($0.key)) }),
             Column(name: "price", type: .float64, cells: facts.map { .float64($0.value) }),
+            Column(name: "cost", type: .float64, cells: facts.map { .float64($0.cost) }),
+            Column(name: "amount", type: .int64, cells: facts.map { .int64($0.amount) }),
             Self.times("_event_time", facts.map(\.event)),
             Self.times("_known_time", facts.map(\.known)),
             Column(name: "_position", type: .int64, cells: facts.indices.map { .int64(Int64($0)) }),
@@ -114,7 +126,7 @@ import VarveTestSupport
                         let expected = Self.answer(
                             facts.filter {
                                 $0.key == place.key && (!isAsKnown || $0.known < place.time)
-                            }, place.time, Self.windows[number / 2].1, isMean: number % 2 == 1)
+                            }, place.time, Self.windows[number / 5].1, Self.questions[number % 5])
                         #expect(
                             cells[row].isIdentical(to: expected),
                             "seed \(seed), \(name)[\(row)] of \(features), known: \(isAsKnown)")
@@ -126,11 +138,19 @@ import VarveTestSupport
 
     /// The slow and obvious way.
     private static func answer(
-        _ facts: [Fact], _ time: Int64, _ hours: Int64?, isMean: Bool
+        _ facts: [Fact], _ time: Int64, _ hours: Int64?,
+        _ question: (function: String, field: String)
     ) -> FeatureValue {
+        let isMean = question.function == "mean"
         let values = facts.filter {
             $0.event < time && (hours.map { $0 * hour } ?? .max) >= time - $0.event
-        }.map(\.value)
+        }.map { fact in
+            switch question.field {
+            case "price": fact.value
+            case "cost": fact.cost
+            default: Double(fact.amount)
+            }
+        }
         if values.isEmpty { return FeatureValue(.notFound) }
         var sum = ExactSum()
         for value in values { sum.add(value) }
@@ -140,6 +160,7 @@ import VarveTestSupport
             for value in values { scaled.add(value * 0x1p-64) }
             total = scaled.value / Double(values.count) / 0x1p-64
         }
+        if question == ("sum", "amount") { return .present(.int64(Int64(total))) }
         return total.isFinite ? .present(.float64(total)) : FeatureValue(.overflow)
     }
 }
