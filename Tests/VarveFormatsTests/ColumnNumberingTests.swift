@@ -64,6 +64,21 @@ import VarveBytes
         }
     }
 
+    @Test(arguments: [2046, 2047, 2048, 2049, 4095, 4096, 5000] as [Int64], [-1, 1] as [Int64])
+    func `cells as far apart as a table reaches, or farther, are numbered`(
+        gap: Int64, sign: Int64
+    ) throws {
+        for first in [0, 5000, Int64.max, Int64.min] {
+            let cells = [first, first &+ sign * gap, first &+ sign, first, first &+ sign * gap]
+            let column = Column(name: "x", type: .int64, cells: cells.map { .int64($0) })
+            let numbering = try #require(ColumnNumbering(column, limit: 3))
+            #expect(numbering.words == cells.prefix(3).map { UInt64(bitPattern: $0) })
+            #expect(numbering.numbers == [0, 1, 2, 0, 1])
+            #expect(numbering.counts == [2, 2, 1])
+            #expect(ColumnNumbering(column, limit: 2) == nil)
+        }
+    }
+
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `a file is the same whether its columns were numbered before or not`(seed: UInt64) {
         var random = SplitMix64(seed: seed)

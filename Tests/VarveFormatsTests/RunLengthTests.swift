@@ -29,6 +29,43 @@ import VarveBytes
         }
     }
 
+    @Test(arguments: 0...32)
+    func `words are those that values stand for, and none for what stands for no word`(
+        width: Int
+    ) throws {
+        var random = SplitMix64(seed: UInt64(width) + 100)
+        let most = width < 10 ? 1 << width : 1000
+        for _ in 0..<60 {
+            // Sometimes the last values are one too large.
+            let entries = (0..<(1 + random.below(most))).map { UInt64($0) << 33 | 5 }
+            let limit = entries.count + (entries.count < most ? random.below(2) : 0)
+            var values: [UInt32] = []
+            for _ in 0..<(1 + random.below(12)) {
+                let value = limit - 1 - random.below(min(limit, 3))
+                values += repeatElement(UInt32(value), count: 1 + random.below(30))
+            }
+            var writer = ByteWriter()
+            RunLengthWriter.write(values.span, width: width, to: &writer)
+            for bytes in [writer.bytes, random.mutated(writer.bytes)] {
+                var expected: [UInt32]? = []
+                do {
+                    var reader = RunLengthReader(bytes.raw, width: width)
+                    var read: [UInt32] = []
+                    try reader.values(values.count, below: entries.count, into: &read)
+                    expected = read
+                } catch { expected = nil }
+                var words: [UInt64]? = [7]
+                do {
+                    var reader = RunLengthReader(bytes.raw, width: width)
+                    var read: [UInt64] = [7]
+                    try reader.words(values.count, of: entries, into: &read)
+                    words = read
+                } catch { words = nil }
+                #expect(words == expected.map { [7] + $0.map { entries[Int($0)] } })
+            }
+        }
+    }
+
     /// The same by the format's words: runs of eight or more that begin where whole groups end, the
     /// values between them in groups of eight, bit by bit.
     private static func written(_ values: [UInt32], width: Int) -> [UInt8] {

@@ -40,7 +40,7 @@ struct LaneSweep {
     /// Prefix sums of the values of `summed`.
     private(set) var sums = FixedPointSums()
     private(set) var summed = 0..<0
-    private(set) var hasSums = false
+    private var hasSums = false
     /// Sums are in `sums`; otherwise windows are walked.
     private(set) var sumsFit = false
     /// For each text a number in the order of `Value.precedes`; words are ranks themselves, nearly.
@@ -178,6 +178,11 @@ extension LaneSweep {
         }
         swap(&made, &sums)
         return sumsFit
+    }
+
+    /// Whether some neighbours' values are among those that `prepareSums` was asked for last.
+    func hasSums(of facts: Range<Int>) -> Bool {
+        hasSums && summed.lowerBound <= facts.lowerBound && facts.upperBound <= summed.upperBound
     }
 
     private func contributes(_ index: Int) -> Bool { isPresent(index) && !isReplaced(index) }

@@ -271,7 +271,11 @@ extension WindowSweep {
         if lane.isPlain, !isInteger, span.settled.count + span.open.count <= Self.shortest {
             return shortSum(span, lane, &cells, row)
         }
-        guard lane.hasSums ? lane.sumsFit : lane.prepareSums(0..<lane.count, isInteger: isInteger)
+        // Sums at hand may be those of another entity, which was answered for another feature.
+        let facts = span.settled.lowerBound..<span.open.upperBound
+        guard
+            lane.hasSums(of: facts)
+                ? lane.sumsFit : lane.prepareSums(0..<lane.count, isInteger: isInteger)
         else { return false }
         var total = lane.sum(span.settled)
         var count = lane.valueCount(span.settled)

@@ -1,4 +1,5 @@
 import Testing
+import VarveBytes
 import VarveFormats
 import VarveTestSupport
 
@@ -65,5 +66,38 @@ import VarveTestSupport
             #expect(other.order == found.order && other.times == found.times)
             #expect(other.starts == found.starts && other.keyless == found.keyless)
         }
+    }
+
+    @Test func `rows of keys that only share their hash lie apart`() {
+        // Two integers are folded one after the other: the second makes up for the first. Others
+        // come before and after them in order of hash.
+        let start: UInt64 = 0x9e37_79b9_7f4a_7c15
+        let rows = 400
+        let firsts = (0..<rows).map { UInt64($0 * 7 % 41) }
+        let seconds = firsts.map { first in
+            first < 5 ? KeyHash.mixed(start ^ first) ^ 77 : first % 3
+        }
+        let columns = [firsts, seconds].map { words in
+            Column(name: "k", type: .int64, cells: words.map { .int64(Int64(bitPattern: $0)) })
+        }
+        let times = Column(
+            name: "at", type: .timestamp,
+            cells: (0..<rows).map { .timestamp(Timestamp(microseconds: Int64($0 % 11))) })
+        let found = KeyedRows(columns, times: times)
+        #expect(found.keys.count == 41)
+        let hashes = Set(KeyTable.hashes(columns, rows: rows))
+        #expect(hashes.count == 37)
+        let numbers = found.keys.numbers(columns, rows: rows)
+        var byFirst: [UInt64: Int32] = [:]
+        for (first, number) in zip(firsts, numbers) {
+            #expect(byFirst[first] ?? number == number && number >= 0)
+            byFirst[first] = number
+        }
+        #expect(Set(byFirst.values).count == 41)
+        #expect(found.numbers(rows: rows) == numbers)
+        let expected = (0..<rows).sorted {
+            (numbers[$0], $0 % 11, $0) < (numbers[$1], $1 % 11, $1)
+        }
+        #expect(found.order == expected.map { Int32($0) })
     }
 }
