@@ -23,7 +23,7 @@ import VarveBytes
         #expect(numbers.numbers(of: asked) == asked.map { Int32(known.firstIndex(of: $0) ?? -1) })
     }
 
-    @Test(arguments: [0, 1, 2, 300, 2000, 9000])
+    @Test(arguments: [0, 1, 2, 300, 512, 513, 1024, 2048, 9000])
     func `words that are there once are numbered as they stand`(count: Int) {
         let words = (0..<count).map { UInt64($0) << [0, 30][$0 % 2] | UInt64($0) }
         var numbers = WordNumbers(distinct: words)

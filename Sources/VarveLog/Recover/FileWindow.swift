@@ -19,10 +19,10 @@ struct FileWindow: ~Copyable {
 
     /// A window of a segment's file of `size` bytes.
     /// - Parameter surveyedBytes: those that `survey` reads before the file system is asked where the
-    ///   next data are.
+    ///   next data are: what it has read ahead counts as written for it.
     init(
         _ file: any File, size: Int64, log: LogID, base: Int64, block: Int,
-        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 64 << 10
+        ignoresChecksums: Bool = false, surveyedBytes: Int64 = 16 << 20
     ) {
         self.surveyedBytes = surveyedBytes
         self.ignoresChecksums = ignoresChecksums
@@ -88,17 +88,27 @@ struct FileWindow: ~Copyable {
 
     /// Looks through the rest of the file for valid frames of an epoch, or of later ones. Frames
     /// begin at multiples of 8 bytes.
-    mutating func survey(from offset: Int64, notOlderThan epoch: UInt32) throws(LogError) -> Rest {
+    /// - Parameter dropsCache: nobody else reads the file: what the file system has read ahead may be
+    ///   dropped at first, and it is asked where the next data are a few pages further on already.
+    mutating func survey(
+        from offset: Int64, notOlderThan epoch: UInt32, dropsCache: Bool = false
+    ) throws(LogError) -> Rest {
         var rest = Rest(start: offset, lastNonZero: offset)
         var at = offset
-        var hole = hole(from: at)
+        var asked = at + surveyedBytes
+        if dropsCache {
+            // Pages of which a part is kept stay.
+            asked = (at + 2 * Self.pageBytesMax) & ~(Self.pageBytesMax - 1)
+            file.dropCache(from: asked)
+        }
+        var hole = hole(from: asked)
         while at < size {
             if at >= hole.lowerBound {
                 // What was reserved and never written need not be read to be known.
                 if hole.upperBound == size { at = size } else if hole.upperBound > at {
                     at += (hole.upperBound - at) & ~7
                 }
-                hole = self.hole(from: at)
+                hole = self.hole(from: at + surveyedBytes)
                 continue
             }
             let page = Int(min(4096, size - at))
@@ -126,11 +136,12 @@ struct FileWindow: ~Copyable {
         return rest
     }
 
-    /// Some bytes that are known to be zero, or none, from an offset or a bit later on.
+    /// Pages in memory are no larger, nearly always.
+    private static let pageBytesMax: Int64 = 64 << 10
+
+    /// Some bytes that are known to be zero, or none, from an offset on.
     private func hole(from offset: Int64) -> Range<Int64> {
-        let start = min(size, offset + surveyedBytes)
-        // What it has read ahead counts as written for the file system.
-        file.dropCache(from: start)
+        let start = min(size, offset)
         return start..<max(start, min(size, file.nextData(from: start) ?? size))
     }
 

@@ -142,7 +142,8 @@ struct Recovery {
         _ file: any File, _ window: inout FileWindow, _ offset: Int64, _ next: Int64?
     ) throws(LogError) {
         let position = pipeline.nextPosition
-        let rest = try window.survey(from: offset, notOlderThan: epoch)
+        let rest = try window.survey(
+            from: offset, notOlderThan: epoch, dropsCache: !isReadOnly)
         let header = try window.header(at: offset).flatMap { continues($0) ? $0 : nil }
         let decision = RecoveryDecision(
             RecoveryEvidence(

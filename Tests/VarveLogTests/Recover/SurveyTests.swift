@@ -52,7 +52,8 @@ import VarveTestSupport
                 var window = FileWindow(
                     file, size: Int64(bytes.count), log: log.id, base: base, block: 16 << 10,
                     surveyedBytes: Int64(1 + generator.below(5)) * 4096)
-                return try window.survey(from: offset, notOlderThan: 0)
+                return try window.survey(
+                    from: offset, notOlderThan: 0, dropsCache: generator.below(2) == 0)
             }
             let (found, expected) = (try survey(sparse), try survey(BlindFile(sparse)))
             #expect(found.lastNonZero == expected.lastNonZero, "seed \(seed), from \(offset)")
