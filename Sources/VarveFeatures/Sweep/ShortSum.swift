@@ -17,11 +17,13 @@ struct ShortSum {
         lost += rest.magnitude
     }
 
-    /// Rounded to nearest, ties to even; nil when two doubles do not hold the sum.
+    /// Rounded to nearest, ties to even; nil when two doubles do not hold the sum, or one not what it
+    /// is rounded to.
     @inline(__always)
     var value: Double? {
         // Plus zero, as sums have no zero of the other sign.
-        lost == 0 ? sum + error + 0 : nil
+        let rounded = sum + error + 0
+        return lost == 0 && rounded.isFinite ? rounded : nil
     }
 
     @inline(__always)

@@ -53,7 +53,7 @@ extension WindowSweep {
             sum.add(lane.double(index))
             count += 1
         }
-        guard let total = sum.value, total.isFinite else { return false }
+        guard let total = sum.value else { return false }
         set(&cells, row, finite: feature.function == .sum ? total : total / Double(count))
         return true
     }
