@@ -309,18 +309,16 @@ extension ParquetColumnDecoder {
         _ reader: inout ByteReader, _ valid: Bitmap, _ count: Int
     ) throws {
         guard let dictionary else { throw refused("indices without a dictionary") }
-        if count == valid.count, count > 0, leaf.kind != .text, leaf.kind != .bool {
-            // Straight to where they stay.
-            let width = try reader.checked(Int64(try reader.integer(UInt8.self)), atMost: 32)
-            var runs = RunLengthReader(try reader.take(reader.remaining), width: width)
-            var words = column.takeWords()
-            try runs.words(count, of: dictionary.words, into: &words)
-            return column.put(words: words, valid)
-        }
         indices.removeAll(keepingCapacity: true)
         if count > 0 {
             let width = try reader.checked(Int64(try reader.integer(UInt8.self)), atMost: 32)
             var runs = RunLengthReader(try reader.take(reader.remaining), width: width)
+            if count == valid.count, leaf.kind != .text, leaf.kind != .bool {
+                // Straight to where they stay.
+                var words = column.takeWords()
+                try runs.words(count, of: dictionary.words, into: &words)
+                return column.put(words: words, valid)
+            }
             try runs.values(count, below: dictionary.count, into: &indices)
         }
         if leaf.kind == .text {
